@@ -1,0 +1,93 @@
+//! `memlatch install`: links for the four tools, with and without `.sh`.
+
+use super::Exit;
+use crate::{failure::Failure, lock::shown, multicall::Tool, report::Console};
+use std::{
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+/// What stands where a link is to go.
+enum Place {
+    Empty,
+    /// A link to a memlatch.
+    OurLink,
+    Foreign,
+}
+
+/// Puts the links into `folder`. Looks at all places first, so that nothing has changed if one is taken.
+pub fn run(folder: &Path, force: bool, console: &Console) -> Result<Exit, Failure> {
+    let binary = std::env::current_exe()
+        .and_then(fs::canonicalize)
+        .map_err(|error| Failure::failed(format!("cannot tell where memlatch itself lies: {error}")))?;
+    let links: Vec<PathBuf> = Tool::ALL
+        .iter()
+        .flat_map(|tool| [folder.join(tool.name()), folder.join(format!("{}.sh", tool.name()))])
+        .collect();
+    let mut foreign = Vec::new();
+    for link in &links {
+        if let Place::Foreign = look_at(link, &binary)? {
+            foreign.push(link);
+        }
+    }
+    if !force && !foreign.is_empty() {
+        let names: Vec<String> = foreign.iter().map(|link| format!("'{}'", shown(link))).collect();
+        return Err(Failure::failed(format!(
+            "kept {}, which memlatch did not make; move it away, or let --force rename it to NAME.orig",
+            names.join(", ")
+        )));
+    }
+    for link in &foreign {
+        refuse_overwriting(&original(link))?;
+    }
+    fs::create_dir_all(folder).map_err(cannot("make the folder", folder))?;
+    for link in foreign {
+        let kept = original(link);
+        fs::rename(link, &kept).map_err(cannot("rename", link))?;
+        console.info(format_args!("Kept {} as {}", shown(link), shown(&kept)));
+    }
+    for link in &links {
+        put_link(link, &binary).map_err(cannot("make the link", link))?;
+    }
+    console.ok(format_args!("Linked {} names in {} to {}", links.len(), shown(folder), shown(&binary)));
+    Ok(Exit(0))
+}
+
+fn look_at(link: &Path, binary: &Path) -> Result<Place, Failure> {
+    match fs::symlink_metadata(link) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Place::Empty),
+        Err(error) => Err(cannot("look at", link)(error)),
+        Ok(facts) if !facts.is_symlink() => Ok(Place::Foreign),
+        Ok(_) => {
+            let target = fs::read_link(link).map_err(cannot("read the link", link))?;
+            let is_ours =
+                target.file_name() == binary.file_name() || target.file_name().is_some_and(|name| name == "memlatch");
+            Ok(if is_ours { Place::OurLink } else { Place::Foreign })
+        }
+    }
+}
+
+/// Puts the new link beside the old one and renames it over it, so that the name is never missing.
+fn put_link(link: &Path, binary: &Path) -> io::Result<()> {
+    let fresh = link.with_file_name(format!(".memlatch-{}.tmp", std::process::id()));
+    symlink(binary, &fresh)?;
+    fs::rename(&fresh, link).inspect_err(|_| _ = fs::remove_file(&fresh))
+}
+
+fn original(link: &Path) -> PathBuf {
+    let mut name = link.as_os_str().to_owned();
+    name.push(".orig");
+    name.into()
+}
+
+fn refuse_overwriting(kept: &Path) -> Result<(), Failure> {
+    match fs::symlink_metadata(kept) {
+        Ok(_) => Err(Failure::failed(format!("'{}' exists already; move it away first", shown(kept)))),
+        Err(_) => Ok(()),
+    }
+}
+
+fn cannot(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    move |error| Failure::failed(format!("cannot {doing} '{}': {error}", shown(path)))
+}

@@ -1,0 +1,151 @@
+//! `memory-update`: read, filter and replace a JSON file under its lock.
+
+use super::{Exit, is_json_name, lock_folder, no_stack, own_command, program, refuse_special, resolve};
+use crate::{
+    cli::{Change, Update},
+    document,
+    failure::Failure,
+    filter::{self, Value},
+    lock::{self, Claim, Guard, info::Kind, shown, target::Target},
+    replace,
+    report::Console,
+    settings,
+};
+use std::{
+    fs,
+    io::{self, Write},
+    process::{Command, Stdio},
+    sync::Mutex,
+    thread,
+};
+
+/// Updates the file, or prints what it would become.
+pub fn run(request: &Update, console: &Console) -> Result<Exit, Failure> {
+    filter::on_large_stack(|| update(request, console)).map_err(no_stack)?
+}
+
+fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
+    // Everything that can fail without the lock fails before it is taken: a typo waits for nobody and blocks nobody.
+    let change = Prepared::from(request)?;
+    let seed = request.create.as_deref().map(seed).transpose()?;
+    if !is_json_name(&request.file) {
+        return Err(Failure::failed(format!(
+            "'{}' is not named *.json; memory-update changes JSON files only",
+            shown(&request.file)
+        )));
+    }
+    let target = resolve(&request.file)?;
+    if refuse_special(&target)?.is_none() && seed.is_none() {
+        return Err(missing(&target));
+    }
+    let claim = Claim { kind: Kind::Update, command: own_command(), client: request.client.clone() };
+    let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
+    let old = match fs::read(&target.path) {
+        Ok(text) => document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => seed.ok_or_else(|| missing(&target))?,
+        Err(error) => return Err(Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))),
+    };
+    let (new, guard) = change.apply(old, guard, &target, console)?;
+    let print = |out: &mut dyn Write| {
+        document::write(&new, &request.layout, out)?;
+        out.write_all(b"\n")
+    };
+    if request.dry_run {
+        guard.release(console)?;
+        console.data(print)?;
+        return Ok(Exit(0));
+    }
+    if request.backup {
+        replace::back_up(&target.given, &target.path, guard.token(), request.durability)?;
+    }
+    replace::replace(&target.path, guard.token(), request.durability, print)?;
+    if let Err(error) = guard.release(console) {
+        console.info(format_args!("{error}; the next to lock it clears what is left"));
+    }
+    console.ok(format_args!("Updated: {}", shown(&target.given)));
+    Ok(Exit(0))
+}
+
+fn missing(target: &Target) -> Failure {
+    Failure::failed(format!(
+        "'{}' does not exist; --create starts it from {{}}, or --create=JSON from something else",
+        shown(&target.given)
+    ))
+}
+
+fn seed(json: &str) -> Result<Value, Failure> {
+    document::parse(json.as_bytes().to_vec())
+        .map_err(|error| Failure::usage(format!("--create '{json}' is not JSON: {error}")))
+}
+
+/// A change that is ready to be applied.
+enum Prepared<'a> {
+    Filter(program::Ready),
+    Function(&'a str),
+}
+
+impl<'a> Prepared<'a> {
+    fn from(request: &'a Update) -> Result<Self, Failure> {
+        Ok(match &request.change {
+            Change::Filter(source) => Prepared::Filter(program::prepare(source, &request.file)?),
+            Change::Function(name) => {
+                if settings::bash_function(name).is_none() {
+                    return Err(Failure::usage(format!(
+                        "there is no exported bash function '{name}'; define it and run: export -f {name}"
+                    )));
+                }
+                Prepared::Function(name)
+            }
+        })
+    }
+
+    /// Makes the new content. A filter whose time is up gives the lock back by itself, as the process ends with it.
+    fn apply(self, old: Value, guard: Guard, target: &Target, console: &Console) -> Result<(Value, Guard), Failure> {
+        let filter = match self {
+            Prepared::Filter(filter) => filter,
+            Prepared::Function(name) => return Ok((call_function(name, &old, &guard)?, guard)),
+        };
+        let held = Mutex::new(Some(guard));
+        let take = || held.lock().expect("nobody panics while holding this").take();
+        let give_up = |failure: &Failure| {
+            drop(take());
+            console.failure(failure);
+        };
+        let new = filter.only_output(old, give_up).map_err(|failure| failure.about(shown(&target.given)));
+        match take() {
+            Some(guard) => Ok((new?, guard)),
+            // The process is about to end, and has told why.
+            None => loop {
+                thread::park();
+            },
+        }
+    }
+}
+
+/// Runs the function with the document on its standard input, and reads the new one from its output.
+fn call_function(name: &str, old: &Value, guard: &Guard) -> Result<Value, Failure> {
+    let cannot = |error: io::Error| Failure::failed(format!("cannot run bash for the function '{name}': {error}"));
+    let mut input = Vec::new();
+    document::write(old, &document::Layout::default(), &mut input).map_err(cannot)?;
+    input.push(b'\n');
+    let mut tokens = settings::inside();
+    tokens.push(guard.token().to_owned());
+    // The name is an argument, not part of the program: bash calls what it names and evaluates nothing.
+    let mut bash = Command::new("bash")
+        .args(["-c", "\"$0\"", name])
+        .env(settings::INSIDE, tokens.join(","))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(cannot)?;
+    let mut pipe = bash.stdin.take().expect("standard input was asked for");
+    // A function need not read all of its input, and a full pipe must not stop us from reading its output.
+    let feeder = thread::spawn(move || _ = pipe.write_all(&input));
+    let output = bash.wait_with_output().map_err(cannot)?;
+    _ = feeder.join();
+    if !output.status.success() {
+        return Err(Failure::failed(format!("the function '{name}' failed ({}); nothing has changed", output.status)));
+    }
+    document::parse(output.stdout)
+        .map_err(|error| Failure::failed(format!("the function '{name}' did not print one JSON document: {error}")))
+}

@@ -1,0 +1,62 @@
+//! What the tools do: one file a tool, each a straight line over the leaves. No clap, no printing of their own.
+
+pub mod atomic_write;
+pub mod file_lock;
+pub mod install;
+pub mod memory_read;
+pub mod memory_update;
+pub mod program;
+pub mod with;
+
+use crate::{
+    failure::Failure,
+    lock::{folder::Folder, shown, target::Target},
+    settings,
+};
+use std::path::Path;
+
+/// The exit status of a command that did what it was asked for, where that is not simply 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+/// The user's lock folder.
+fn lock_folder() -> Result<Folder, Failure> {
+    Ok(Folder::at(settings::lock_folder()?))
+}
+
+/// Finds out which file is meant.
+fn resolve(file: &Path) -> Result<Target, Failure> {
+    Target::resolve(file).map_err(|error| Failure::failed(format!("cannot find '{}': {error}", shown(file))))
+}
+
+/// Refuses what is no plain file: reading it could block, and replacing it would turn it into one.
+fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Failure> {
+    // By the path as it was given: that of `/dev/stdout` cannot be spelled in any other way.
+    match std::fs::metadata(&target.given) {
+        Ok(facts) if facts.is_file() => Ok(Some(facts)),
+        Ok(facts) => {
+            let what = if facts.is_dir() { "a folder" } else { "a device, pipe or socket" };
+            Err(Failure::failed(format!("'{}' is {what}, not a plain file", shown(&target.given))))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::failed(format!("cannot look at '{}': {error}", shown(&target.given)))),
+    }
+}
+
+/// Whether the name says that the content is JSON.
+fn is_json_name(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "json")
+}
+
+/// This process's own command line, for those who wait for it.
+fn own_command() -> Option<String> {
+    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let name = words.next()?;
+    let name = Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
+    Some(std::iter::once(name).chain(words).collect::<Vec<_>>().join(" "))
+}
+
+/// There was no room for the filter's stack.
+fn no_stack(error: std::io::Error) -> Failure {
+    Failure::failed(format!("cannot set up a stack for the filter: {error}"))
+}

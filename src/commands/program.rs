@@ -1,0 +1,148 @@
+//! A filter made ready to run: its text, its variables, its modules.
+
+use crate::{
+    cli::{Binding, Input, Positional, Program, Source},
+    document,
+    failure::Failure,
+    filter::{self, Bindings, Filter, Value},
+    lock::shown,
+};
+use std::{fs, ops::ControlFlow, path::Path, process, sync::mpsc, thread, time::Duration};
+
+/// A compiled filter with its variables.
+pub struct Ready {
+    filter: Filter,
+    time_limit: Option<Duration>,
+}
+
+/// Reads what the program needs and compiles it. No lock is held yet.
+pub fn prepare(program: &Program, input_file: &Path) -> Result<Ready, Failure> {
+    let (text, file) = match &program.source {
+        Source::Text(text) => (text.clone(), None),
+        Source::File(file) => (read_text(file, "the filter")?, Some(file.clone())),
+    };
+    let named = program.named.iter().map(|(name, binding)| Ok((name.clone(), value_of(name, binding)?)));
+    let positional = program.positional.iter().map(|argument| match argument {
+        Positional::Text(text) => Ok(Value::from(text.clone())),
+        Positional::Json(json) => parse_json(json, "--jsonargs"),
+    });
+    let bindings = Bindings {
+        named: named.collect::<Result<_, Failure>>()?,
+        positional: positional.collect::<Result<_, Failure>>()?,
+    };
+    let filter = filter::compile(filter::Program {
+        text,
+        file,
+        libraries: program.libraries.clone(),
+        bindings,
+        input_file: Some(input_file.to_owned()),
+    })?;
+    Ok(Ready { filter, time_limit: program.time_limit })
+}
+
+impl Ready {
+    /// Runs the filter and hands each output to `each`.
+    ///
+    /// If that takes longer than the user allows, `give_up` is called and the process ends: nothing stops a filter from
+    /// outside.
+    pub fn run(
+        self,
+        document: Value,
+        input: Input,
+        give_up: impl FnOnce(&Failure) + Send,
+        each: &mut dyn FnMut(Value) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let input = match input {
+            Input::Document => filter::Input::One(document),
+            Input::Null => filter::Input::Null(Box::new(std::iter::once(document))),
+            Input::Slurped => filter::Input::One([document].into_iter().collect()),
+            Input::Stream => filter::Input::Each(Box::new(parts(document)?.into_iter())),
+        };
+        let run = || self.filter.run(input, each).map_err(Failure::from);
+        match self.time_limit {
+            None => run(),
+            Some(limit) => watched(limit, give_up, run),
+        }
+    }
+
+    /// Runs the filter and expects exactly one output.
+    pub fn only_output(self, document: Value, give_up: impl FnOnce(&Failure) + Send) -> Result<Value, Failure> {
+        let mut outputs = 0u64;
+        let mut only = None;
+        self.run(document, Input::Document, give_up, &mut |output| {
+            outputs += 1;
+            only.get_or_insert(output);
+            if outputs < MANY { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        match (outputs, only) {
+            (1, Some(output)) => Ok(output),
+            (0, _) => Err(Failure::failed("the filter gives 0 outputs, and an update needs exactly one")),
+            (outputs, _) => Err(Failure::failed(format!(
+                "the filter gives {}{outputs} outputs, and an update needs exactly one; put them into an array: [FILTER]",
+                if outputs < MANY { "" } else { "at least " }
+            ))),
+        }
+    }
+}
+
+/// A filter with so many outputs may well have no end of them.
+const MANY: u64 = 1_000_000;
+
+/// What jq's `--stream` makes of a document: each leaf with its path, and where each array and object ends.
+fn parts(document: Value) -> Result<Vec<Value>, Failure> {
+    let stream = filter::compile(filter::Program { text: "tostream".to_owned(), ..Default::default() })?;
+    let mut parts = Vec::new();
+    stream.run(filter::Input::One(document), &mut |part| {
+        parts.push(part);
+        ControlFlow::Continue(())
+    })?;
+    Ok(parts)
+}
+
+/// Does `work`. Once `limit` is over, it calls `give_up` and ends the process.
+fn watched<T>(limit: Duration, give_up: impl FnOnce(&Failure) + Send, work: impl FnOnce() -> T) -> T {
+    let (done, clock) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if let Err(mpsc::RecvTimeoutError::Timeout) = clock.recv_timeout(limit) {
+                let failure = Failure::failed(format!(
+                    "the filter ran longer than --eval-timeout {}; nothing has changed",
+                    limit.as_secs_f64()
+                ));
+                give_up(&failure);
+                process::exit(failure.kind.exit_code().into());
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+fn value_of(name: &str, binding: &Binding) -> Result<Value, Failure> {
+    match binding {
+        Binding::Text(text) => Ok(Value::from(text.clone())),
+        Binding::Json(json) => parse_json(json, &format!("--argjson {name}")),
+        Binding::JsonFile(file) => {
+            let text = fs::read(file).map_err(|error| unreadable(file, &format!("--slurpfile {name}"), &error))?;
+            let values = document::parse_all(&text)
+                .map_err(|error| Failure::failed(format!("--slurpfile {name} '{}': {error}", shown(file))))?;
+            Ok(values.into_iter().collect())
+        }
+        Binding::TextFile(file) => Ok(Value::from(read_text(file, &format!("--rawfile {name}"))?)),
+    }
+}
+
+fn parse_json(json: &str, option: &str) -> Result<Value, Failure> {
+    document::parse(json.as_bytes().to_vec())
+        .map_err(|error| Failure::usage(format!("{option} '{json}' is not JSON: {error}; for a string use --arg")))
+}
+
+fn read_text(file: &Path, what: &str) -> Result<String, Failure> {
+    let bytes = fs::read(file).map_err(|error| unreadable(file, what, &error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn unreadable(file: &Path, what: &str, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("cannot read '{}' for {what}: {error}", shown(file)))
+}

@@ -1,0 +1,130 @@
+//! `file-lock with`: a command under one or more locks.
+
+use super::{Exit, lock_folder, resolve};
+use crate::{
+    cli::With,
+    failure::{Failure, Kind},
+    lock::{self, Claim, Guard, info, shown, target::Target},
+    process::{Signals, deliver},
+    report::Console,
+    settings,
+};
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Child, Command, ExitStatus},
+};
+
+/// Runs a command while holding the locks, and gives its exit status.
+///
+/// The command inherits the guards. If this process is killed, they stay locked until the command has ended; when it
+/// ends in the normal way, they are unlocked for everybody, whatever daemon the command may have left behind.
+pub fn run(request: &With, console: &Console) -> Result<Exit, Failure> {
+    let guards = lock_all(request, console)?;
+    let command_line = spelled(&request.command);
+    console.debug(format_args!("Executing with lock: {command_line}"));
+    let result = run_inside(&guards, &request.command);
+    for guard in guards.into_iter().rev() {
+        if let Err(error) = guard.release(console) {
+            // The command has run and its status counts; the kernel frees the lock with this process.
+            console.info(format_args!("{error}; the next to lock it clears what is left"));
+        }
+    }
+    result
+}
+
+/// Takes the locks in the order of their names, the same for everybody, so that two commands that want the same files
+/// cannot each hold what the other waits for.
+fn lock_all(request: &With, console: &Console) -> Result<Vec<Guard>, Failure> {
+    let folder = lock_folder()?;
+    let mut targets: Vec<Target> = request.files.iter().map(|file| resolve(file)).collect::<Result<_, _>>()?;
+    refuse_misplaced_command(request)?;
+    targets.sort_by(|a, b| a.id.cmp(&b.id));
+    targets.dedup_by(|a, b| a.id == b.id);
+    let claim =
+        Claim { kind: info::Kind::With, command: Some(spelled(&request.command)), client: request.client.clone() };
+    let begun = std::time::Instant::now();
+    let mut guards = Vec::with_capacity(targets.len());
+    for target in &targets {
+        let left = lock::Wait { timeout: request.wait.timeout.saturating_sub(begun.elapsed()), ..request.wait };
+        match lock::exclusive(&folder, target, &claim, left, console) {
+            Ok(guard) => guards.push(guard),
+            Err(error) => {
+                let mut failure = Failure::from(error);
+                if let (Kind::Busy, Some(code)) = (failure.kind, request.conflict_code) {
+                    failure.kind = Kind::Conflict(code);
+                }
+                return Err(failure);
+            }
+        }
+    }
+    Ok(guards)
+}
+
+/// In `with f grep -- x f`, the words before `--` are files by the rules, but `grep` was hardly meant as one.
+fn refuse_misplaced_command(request: &With) -> Result<(), Failure> {
+    let suspect = request.files.iter().skip(1).find(|file| {
+        let is_word = file.components().count() == 1 && !file.exists();
+        is_word && settings::search_path().iter().any(|dir| dir.join(file).is_file())
+    });
+    match suspect {
+        Some(word) => Err(Failure::usage(format!(
+            "'{0}' stands before '--', where files stand, but there is a command of that name and no such file; put '--' before the command, or write './{0}' for a file",
+            shown(word)
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn run_inside(guards: &[Guard], command: &[OsString]) -> Result<Exit, Failure> {
+    for guard in guards {
+        guard.inherit().map_err(|error| Failure::failed(format!("cannot pass on the lock: {error}")))?;
+    }
+    // From here on signals end the command, and the locks are given back after it.
+    let signals = Signals::hold().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
+    let (program, arguments) = command.split_first().expect("the command line requires a command");
+    let mut child = signals
+        .spawn(Command::new(program).args(arguments).env(settings::INSIDE, tokens(guards)))
+        .map_err(|error| cannot_run(program, &error))?;
+    let status = see_through(&mut child, &signals)
+        .map_err(|error| Failure::failed(format!("cannot wait for '{}': {error}", shown(Path::new(program)))))?;
+    Ok(Exit(shell_status(status)))
+}
+
+/// Waits for the command to end, and passes on what signals come in meanwhile.
+fn see_through(child: &mut Child, signals: &Signals) -> io::Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        let signal = signals.next()?;
+        if signal.number != libc::SIGCHLD && !signal.from_terminal {
+            deliver(signal.number, child.id());
+        }
+    }
+}
+
+/// The holds that the command works under: ours, and those that we work under ourselves.
+fn tokens(guards: &[Guard]) -> String {
+    let mut tokens = settings::inside();
+    tokens.extend(guards.iter().map(|guard| guard.token().to_owned()));
+    tokens.join(",")
+}
+
+fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
+    let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NoSuchCommand } else { Kind::NotExecutable };
+    Failure::new(kind, format!("cannot run '{}': {error}", shown(Path::new(program))))
+}
+
+/// A status as a shell gives it: that of the command, or 128 and the number of the signal that ended it.
+fn shell_status(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+fn spelled(command: &[OsString]) -> String {
+    let words: Vec<String> = command.iter().map(|word| shown(Path::new(word))).collect();
+    words.join(" ")
+}

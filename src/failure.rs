@@ -1,0 +1,114 @@
+//! Kinds of failure, and the one table of exit statuses. It knows the errors of the leaves; no leaf knows it.
+
+use crate::{document, filter, lock, replace, settings};
+use std::fmt;
+
+/// What a script can tell apart. `docs/exit-codes.md` shows the same table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It could not be done, and nothing has changed.
+    Failed,
+    /// The command line or an environment variable is wrong, so trying again is of no use.
+    Usage,
+    /// The lock was not free in time, so trying again later is (EX_TEMPFAIL of sysexits.h).
+    Busy,
+    /// The same under the status that `with -E` names.
+    Conflict(u8),
+    /// `with` found its command, but could not start it.
+    NotExecutable,
+    /// `with` did not find its command.
+    NoSuchCommand,
+    /// Whoever reads standard output has closed it: 128 and SIGPIPE, as a shell reports a process that it ended.
+    ReaderGone,
+}
+
+impl Kind {
+    /// The process's exit status.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::Busy => 75,
+            Kind::Conflict(code) => code,
+            Kind::NotExecutable => 126,
+            Kind::NoSuchCommand => 127,
+            Kind::ReaderGone => 141,
+        }
+    }
+}
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: Kind,
+    pub cause: anyhow::Error,
+}
+
+impl Failure {
+    /// A failure whose cause is told in `text`.
+    pub fn new(kind: Kind, text: impl fmt::Display) -> Self {
+        Failure { kind, cause: anyhow::anyhow!("{text}") }
+    }
+
+    /// Something that could not be done.
+    pub fn failed(text: impl fmt::Display) -> Self {
+        Failure::new(Kind::Failed, text)
+    }
+
+    /// A wrong command line.
+    pub fn usage(text: impl fmt::Display) -> Self {
+        Failure::new(Kind::Usage, text)
+    }
+
+    /// Says first what the failure is about.
+    pub fn about(self, subject: impl fmt::Display) -> Self {
+        Failure { kind: self.kind, cause: anyhow::anyhow!("{subject}: {:#}", self.cause) }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.cause)
+    }
+}
+
+impl From<lock::Error> for Failure {
+    fn from(error: lock::Error) -> Self {
+        let kind = match &error {
+            lock::Error::Busy(_) => Kind::Busy,
+            lock::Error::Io { .. } | lock::Error::Refused(_) => Kind::Failed,
+        };
+        Failure { kind, cause: error.into() }
+    }
+}
+
+impl From<replace::Error> for Failure {
+    fn from(error: replace::Error) -> Self {
+        Failure { kind: Kind::Failed, cause: error.into() }
+    }
+}
+
+impl From<document::DocumentError> for Failure {
+    fn from(error: document::DocumentError) -> Self {
+        Failure { kind: Kind::Failed, cause: error.into() }
+    }
+}
+
+impl From<filter::CompileError> for Failure {
+    fn from(error: filter::CompileError) -> Self {
+        Failure { kind: Kind::Usage, cause: error.into() }
+    }
+}
+
+impl From<filter::RunError> for Failure {
+    fn from(error: filter::RunError) -> Self {
+        // Its value stays in the thread that made it; the text is what people see.
+        Failure::failed(error)
+    }
+}
+
+impl From<settings::Error> for Failure {
+    fn from(error: settings::Error) -> Self {
+        Failure { kind: Kind::Usage, cause: error.into() }
+    }
+}

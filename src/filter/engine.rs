@@ -1,0 +1,304 @@
+//! Our values as jaq-core's values: what indexing, updating and arithmetic mean to the interpreter.
+
+use crate::document::read::lenient;
+use crate::value::{self, Array, Bound, Failure, Key, Map, Str, Value};
+use jaq_core::box_iter::{BoxIter, box_once};
+use jaq_core::path::Opt;
+use jaq_core::{DataT, Error, Exn, ValR, ValX, data, val::Range};
+use std::{cell::RefCell, rc::Rc};
+
+/// The engine's types for jaq-core.
+pub struct Engine;
+
+pub type Lut = jaq_core::Lut<Engine>;
+pub type Cv<'a> = jaq_core::Cv<'a, Engine>;
+pub type Outputs<'a> = jaq_core::ValXs<'a, Value>;
+
+impl DataT for Engine {
+    type V<'a> = Value;
+    type Data<'a> = Data<'a>;
+}
+
+/// What filters can reach besides their input.
+#[derive(Clone, Copy)]
+pub struct Data<'a> {
+    pub lut: &'a Lut,
+    pub world: &'a World,
+}
+
+impl<'a> data::HasLut<'a, Engine> for Data<'a> {
+    fn lut(&self) -> &'a Lut {
+        self.lut
+    }
+}
+
+/// The outside of one run.
+pub struct World {
+    pub inputs: RefCell<Box<dyn Iterator<Item = Result<Value, String>>>>,
+    pub input_file: Option<String>,
+    pub search_list: Value,
+    pub origin: Value,
+}
+
+/// A constant from its JSON text; jaq-core hands over only number literals, our parser any text.
+pub fn constant(text: &str) -> Value {
+    match text {
+        "null" => Value::Null,
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ if text.starts_with('{') => lenient::parse_many(text).ok().and_then(|mut v| v.pop()).unwrap_or_default(),
+        _ => lenient::number(text).unwrap_or(Value::Number(f64::NAN)),
+    }
+}
+
+/// A failure as jaq-core's error.
+pub fn error(failure: Failure) -> Error<Value> {
+    Error::new(failure)
+}
+
+impl From<Failure> for Exn<'_, Value> {
+    fn from(failure: Failure) -> Self {
+        Exn::from(Error::new(failure))
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $function:ident) => {
+        impl std::ops::$trait for Value {
+            type Output = ValR<Self>;
+            fn $method(self, other: Self) -> ValR<Self> {
+                value::$function(self, other).map_err(error)
+            }
+        }
+    };
+}
+
+operator!(Add, add, add);
+operator!(Sub, sub, subtract);
+operator!(Mul, mul, multiply);
+operator!(Div, div, divide);
+operator!(Rem, rem, remainder);
+
+impl std::ops::Neg for Value {
+    type Output = ValR<Self>;
+    fn neg(self) -> ValR<Self> {
+        value::negate(self).map_err(error)
+    }
+}
+
+impl From<Range<Value>> for Value {
+    fn from(range: Range<Value>) -> Self {
+        value::slice_key(range.start.as_ref(), range.end.as_ref())
+    }
+}
+
+pub fn not_iterable(value: &Value) -> Failure {
+    Value::from(format!("Cannot iterate over {}", value.described()))
+}
+
+/// The elements of a shared array, one after the other.
+struct Elements(Rc<Array>, usize);
+
+impl Iterator for Elements {
+    type Item = Value;
+    fn next(&mut self) -> Option<Value> {
+        self.1 += 1;
+        self.0.get(self.1 - 1).cloned()
+    }
+}
+
+struct Members(Rc<Map>, usize);
+
+impl Iterator for Members {
+    type Item = (Str, Value);
+    fn next(&mut self) -> Option<(Str, Value)> {
+        self.1 += 1;
+        self.0.iter().nth(self.1 - 1).cloned()
+    }
+}
+
+/// The children of a value.
+pub fn children(value: Value) -> Result<Box<dyn Iterator<Item = Value>>, Failure> {
+    match value.opened() {
+        Value::Array(a) => Ok(match Rc::try_unwrap(a) {
+            Ok(own) => Box::new(own.into_vec().into_iter()),
+            Err(shared) => Box::new(Elements(shared, 0)),
+        }),
+        Value::Object(o) => Ok(Box::new(Members(o, 0).map(|(_, v)| v))),
+        other => Err(not_iterable(&other)),
+    }
+}
+
+/// How the value can be indexed with the key, if at all.
+fn key_for<'k>(value: &Value, key: &'k Value, bounds: &'k mut (Option<Value>, Option<Value>)) -> Option<Key<'k>> {
+    match (value.open(), key.open()) {
+        (Value::Object(_) | Value::Null, Value::String(k)) => Some(Key::Field(k)),
+        (Value::Array(_) | Value::Null, Value::Number(_) | Value::Literal(_)) => {
+            Some(Key::Index(key.as_f64().unwrap_or(f64::NAN)))
+        }
+        (Value::Array(_) | Value::Null, Value::Object(_)) => {
+            *bounds = value::slice_bounds(key);
+            Some(Key::Slice(bounds.0.as_ref(), bounds.1.as_ref()))
+        }
+        _ => None,
+    }
+}
+
+/// Replaces what `key` names; the error is the one that reading it would give.
+pub fn update_at<E: From<Failure>>(
+    value: Value,
+    key: &Value,
+    f: impl FnOnce(Value) -> Result<Option<Value>, E>,
+) -> Result<Value, E> {
+    let mut bounds = (None, None);
+    match key_for(&value, key, &mut bounds) {
+        Some(key) => value.update(&key, f),
+        None => match (value.open(), key.open()) {
+            (Value::String(_), Value::Object(_)) => {
+                f(value.get(key)?)?;
+                Err(Value::from("Cannot update string slices").into())
+            }
+            (Value::Array(_), Value::Array(_)) => {
+                Err(Value::from("Cannot update field at array index of array").into())
+            }
+            _ => match value.get(key) {
+                Err(failure) => Err(failure.into()),
+                Ok(_) => {
+                    let text = format!("Cannot update field at {} index of {}", key.kind(), value.kind());
+                    Err(Value::from(text).into())
+                }
+            },
+        },
+    }
+}
+
+impl jaq_core::ValT for Value {
+    fn from_num(text: &str) -> ValR<Self> {
+        Ok(constant(text))
+    }
+
+    fn from_map<I: IntoIterator<Item = (Self, Self)>>(members: I) -> ValR<Self> {
+        let mut map = Map::default();
+        for (key, value) in members {
+            match key {
+                Self::String(key) => map.insert(key, value),
+                key => {
+                    let text = format!("Cannot use {} as object key", key.described());
+                    return Err(error(text.into()));
+                }
+            }
+        }
+        Ok(Self::object(map))
+    }
+
+    fn key_values(self) -> BoxIter<'static, ValR<(Self, Self), Self>> {
+        match self.opened() {
+            Self::Array(a) => {
+                let items = Elements(a, 0).enumerate();
+                Box::new(items.map(|(i, v)| Ok((Self::from(i), v))))
+            }
+            Self::Object(o) => Box::new(Members(o, 0).map(|(k, v)| Ok((Self::String(k), v)))),
+            other => box_once(Err(error(not_iterable(&other)))),
+        }
+    }
+
+    fn values(self) -> Box<dyn Iterator<Item = ValR<Self>>> {
+        match children(self) {
+            Ok(values) => Box::new(values.map(Ok)),
+            Err(failure) => Box::new(std::iter::once(Err(error(failure)))),
+        }
+    }
+
+    fn index(self, index: &Self) -> ValR<Self> {
+        self.get(index).map_err(error)
+    }
+
+    fn range(self, range: Range<&Self>) -> ValR<Self> {
+        self.slice(range.start, range.end).map_err(error)
+    }
+
+    fn map_values<'a, I: Iterator<Item = ValX<'a, Self>>>(self, opt: Opt, f: impl Fn(Self) -> I) -> ValX<'a, Self> {
+        match self.opened() {
+            Self::Array(a) => {
+                let items = Rc::try_unwrap(a).map_or_else(|a| a.to_vec(), Array::into_vec);
+                let kept = items.into_iter().filter_map(|v| f(v).next());
+                Ok(Self::array(kept.collect::<Result<Vec<_>, _>>()?))
+            }
+            Self::Object(mut o) => {
+                Rc::make_mut(&mut o).update(|v| f(v).next().transpose())?;
+                Ok(Self::Object(o))
+            }
+            other => opt.fail(other, |v| Exn::from(not_iterable(&v))),
+        }
+    }
+
+    fn map_index<'a, I: Iterator<Item = ValX<'a, Self>>>(
+        self,
+        index: &Self,
+        opt: Opt,
+        f: impl Fn(Self) -> I,
+    ) -> ValX<'a, Self> {
+        if matches!(opt, Opt::Optional) && self.get(index).is_err() {
+            return Ok(self);
+        }
+        update_at(self, index, |v| f(v).next().transpose())
+    }
+
+    fn map_range<'a, I: Iterator<Item = ValX<'a, Self>>>(
+        self,
+        range: Range<&Self>,
+        opt: Opt,
+        f: impl Fn(Self) -> I,
+    ) -> ValX<'a, Self> {
+        let (from, upto): (Bound<'_>, Bound<'_>) = (range.start, range.end);
+        if matches!(opt, Opt::Optional) && self.slice(from, upto).is_err() {
+            return Ok(self);
+        }
+        self.update(&Key::Slice(from, upto), |v| f(v).next().transpose())
+    }
+
+    fn as_bool(&self) -> bool {
+        self.truthy()
+    }
+
+    fn into_string(self) -> Self {
+        match self {
+            Self::String(_) => self,
+            other => Self::from(other.to_string()),
+        }
+    }
+}
+
+impl jaq_std::ValT for Value {
+    fn into_seq<S: FromIterator<Self>>(self) -> Result<S, Self> {
+        self.into_items().map(|items| items.into_iter().collect())
+    }
+
+    fn is_int(&self) -> bool {
+        self.as_f64().is_some_and(|x| x.fract() == 0.0)
+    }
+
+    fn as_isize(&self) -> Option<isize> {
+        self.as_f64().filter(|x| x.fract() == 0.0).map(|x| x as isize)
+    }
+
+    fn as_f64(&self) -> Option<f64> {
+        Self::as_f64(self)
+    }
+
+    fn is_utf8_str(&self) -> bool {
+        matches!(self, Self::String(_))
+    }
+
+    fn as_bytes(&self) -> Option<&[u8]> {
+        self.as_str().map(str::as_bytes)
+    }
+
+    fn as_sub_str(&self, sub: &[u8]) -> Self {
+        Self::from(String::from_utf8_lossy(sub).into_owned())
+    }
+
+    fn from_utf8_bytes(bytes: impl AsRef<[u8]> + Send + 'static) -> Self {
+        Self::from(String::from_utf8_lossy(bytes.as_ref()).into_owned())
+    }
+}

@@ -1,0 +1,168 @@
+//! `@csv`, `@uri` and the other formats.
+
+use super::natives::{Outcome, fail};
+use crate::document::to_text;
+use crate::value::Value;
+use std::fmt::Write;
+
+fn text(v: &Value) -> String {
+    v.as_str().map_or_else(|| to_text(v), str::to_owned)
+}
+
+/// `format("csv")`.
+pub fn named(v: Value, name: Value) -> Outcome {
+    let Some(name) = name.as_str() else {
+        return name.fail_alone("is not a valid format");
+    };
+    match name {
+        "text" => Ok(Value::from(text(&v))),
+        "json" => Ok(Value::from(to_text(&v))),
+        "csv" => csv(v),
+        "tsv" => tsv(v),
+        "html" => html(v),
+        "uri" => uri(v),
+        "urid" => from_uri(v),
+        "sh" => sh(v),
+        "base64" => base64(v),
+        "base64d" => from_base64(v),
+        other => fail(format!("{other} is not a valid format")),
+    }
+}
+
+fn row(v: &Value, format: &str, separator: &str, quote: fn(&str) -> String) -> Outcome {
+    let Some(fields) = v.as_array() else {
+        return v.fail_alone(&format!("cannot be {format}-formatted, only array"));
+    };
+    let mut line = String::new();
+    for (i, field) in fields.iter().enumerate() {
+        if i > 0 {
+            line.push_str(separator);
+        }
+        match field {
+            Value::Null => {}
+            Value::Bool(b) => _ = write!(line, "{b}"),
+            Value::Number(x) if x.is_nan() => {}
+            Value::Number(_) | Value::Literal(_) => line.push_str(&to_text(field)),
+            Value::String(s) => line.push_str(&quote(s)),
+            other => return other.fail_alone(&format!("is not valid in a {format} row")),
+        }
+    }
+    Ok(Value::from(line))
+}
+
+pub fn csv(v: Value) -> Outcome {
+    row(&v, "csv", ",", |s| format!("\"{}\"", s.replace('"', "\"\"")))
+}
+
+pub fn tsv(v: Value) -> Outcome {
+    row(&v, "tsv", "\t", |s| s.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r"))
+}
+
+pub fn html(v: Value) -> Outcome {
+    let mut out = String::new();
+    for c in text(&v).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\'' => out.push_str("&apos;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    Ok(Value::from(out))
+}
+
+pub fn sh(v: Value) -> Outcome {
+    let items: Vec<Value> = match v.as_array() {
+        Some(items) => items.to_vec(),
+        None => vec![v],
+    };
+    let mut words = Vec::new();
+    for item in &items {
+        words.push(match item {
+            Value::String(s) => format!("'{}'", s.replace('\'', "'\\''")),
+            Value::Array(_) | Value::Object(_) | Value::Raw(_) => {
+                return item.fail_alone("can not be escaped for shell");
+            }
+            other => to_text(other),
+        });
+    }
+    Ok(Value::from(words.join(" ")))
+}
+
+pub fn uri(v: Value) -> Outcome {
+    let mut out = String::new();
+    for b in text(&v).bytes() {
+        match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(b as char),
+            b => _ = write!(out, "%{b:02X}"),
+        }
+    }
+    Ok(Value::from(out))
+}
+
+pub fn from_uri(v: Value) -> Outcome {
+    let s = text(&v);
+    let invalid = || Value::from(s.as_str()).fail_alone("is not a valid uri encoding");
+    let mut out = Vec::new();
+    let mut rest = s.as_bytes();
+    while let [b, tail @ ..] = rest {
+        rest = tail;
+        if *b != b'%' {
+            out.push(*b);
+            continue;
+        }
+        let digit = |b: u8| (b as char).to_digit(16);
+        match tail {
+            [h, l, after @ ..] => match (digit(*h), digit(*l)) {
+                (Some(h), Some(l)) => {
+                    out.push((h * 16 + l) as u8);
+                    rest = after;
+                }
+                _ => return invalid(),
+            },
+            _ => return invalid(),
+        }
+    }
+    String::from_utf8(out).map_or_else(|_| invalid(), |s| Ok(Value::from(s)))
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+pub fn base64(v: Value) -> Outcome {
+    let mut out = String::new();
+    for chunk in text(&v).as_bytes().chunks(3) {
+        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for i in 0..4 {
+            match i <= chunk.len() {
+                true => out.push(ALPHABET[(bits >> (18 - 6 * i)) as usize & 63] as char),
+                false => out.push('='),
+            }
+        }
+    }
+    Ok(Value::from(out))
+}
+
+pub fn from_base64(v: Value) -> Outcome {
+    let s = text(&v);
+    let body = s.trim_end_matches('=');
+    let mut out = Vec::new();
+    let (mut bits, mut count) = (0u32, 0);
+    for b in body.bytes() {
+        let Some(six) = ALPHABET.iter().position(|a| *a == b) else {
+            return Value::from(s).fail_alone("is not valid base64 data");
+        };
+        bits = bits << 6 | six as u32;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    if count == 6 {
+        return Value::from(s).fail_alone("trailing base64 byte found");
+    }
+    Ok(Value::from(String::from_utf8_lossy(&out).into_owned()))
+}

@@ -1,0 +1,281 @@
+//! The texts that a program is made of: itself and the modules that it imports.
+
+use super::link::LinkError;
+use super::parse::{Expr, Function, Import, Names, Parser, SyntaxError, constant_value};
+use crate::document::read::lenient;
+use crate::value::{Failure, Map, Value};
+use std::path::{Path, PathBuf};
+
+/// One text, parsed.
+pub struct Unit<'s> {
+    /// its name in messages
+    pub name: &'s str,
+    pub text: &'s str,
+    /// the folder that its `search` paths start from
+    folder: PathBuf,
+    path: Option<PathBuf>,
+    functions: Vec<Slot<'s>>,
+    main: Option<Expr<'s>>,
+    links: Vec<Link<'s>>,
+}
+
+/// A function of a module: taken out when it is linked.
+struct Slot<'s> {
+    name: &'s str,
+    arity: usize,
+    function: Option<Function<'s>>,
+    unique: Option<&'s str>,
+}
+
+enum Link<'s> {
+    Include(usize),
+    Import(&'s str, usize),
+    /// the variable's name, its unique name and value
+    Data(&'s str, &'s str, Value),
+}
+
+pub struct Units<'s> {
+    names: &'s Names,
+    libraries: Vec<PathBuf>,
+    pub all: Vec<Unit<'s>>,
+    /// modules that are being read: they must not import each other
+    open: Vec<PathBuf>,
+}
+
+fn unplaced(what: String) -> LinkError {
+    LinkError { unit: None, error: SyntaxError { what, start: 0, end: 0 } }
+}
+
+/// Where modules are looked for if no `-L` says so.
+pub const SEARCH: [&str; 3] = ["~/.jq", "$ORIGIN/../lib/jq", "$ORIGIN/../lib"];
+
+impl<'s> Units<'s> {
+    pub fn new(names: &'s Names, libraries: Vec<PathBuf>) -> Self {
+        Self { names, libraries, all: Vec::new(), open: Vec::new() }
+    }
+
+    /// Parses a text and everything that it imports; gives its index.
+    pub fn add(
+        &mut self,
+        name: &'s str,
+        text: &'s str,
+        folder: PathBuf,
+        path: Option<PathBuf>,
+    ) -> Result<usize, LinkError> {
+        let index = self.all.len();
+        let main = path.is_none();
+        let blank = Unit { name, text, folder, path, functions: Vec::new(), main: None, links: Vec::new() };
+        self.all.push(blank);
+        let located = |error| LinkError { unit: Some(index), error };
+        let module = Parser::new(text, name, self.names).module().map_err(located)?;
+        if !main && module.main.is_some() {
+            let what = "library should only have function definitions, not a main expression";
+            return Err(unplaced(what.into()));
+        }
+        for import in &module.imports {
+            let link = self.import(index, import)?;
+            self.all[index].links.push(link);
+        }
+        let slot = |f: Function<'s>| Slot { name: f.name, arity: f.args.len(), function: Some(f), unique: None };
+        self.all[index].functions = module.functions.into_iter().map(slot).collect();
+        self.all[index].main = module.main;
+        Ok(index)
+    }
+
+    fn import(&mut self, importer: usize, import: &Import<'s>) -> Result<Link<'s>, LinkError> {
+        let meta = import.meta.as_ref().map(constant_value);
+        let data = import.name.filter(|n| n.starts_with('$'));
+        let extension = if data.is_some() { "json" } else { "jq" };
+        let found = self.search(&self.all[importer].folder, &import.path, meta.as_ref(), extension);
+        let path = found.map_err(|what| LinkError {
+            unit: Some(importer),
+            error: SyntaxError { what, start: import.at, end: import.at + 6 },
+        })?;
+        if let Some(name) = data {
+            let text = std::fs::read_to_string(&path).map_err(|e| unplaced(format!("{}: {e}", path.display())))?;
+            let values = lenient::parse_many(&text).map_err(|e| unplaced(format!("{}: {e}", path.display())))?;
+            let unique = self.names.keep(format!("$!data{importer}{name}"));
+            return Ok(Link::Data(name, unique, Value::array(values)));
+        }
+        let module = self.module(path)?;
+        Ok(match import.name {
+            Some(name) => Link::Import(name, module),
+            None => Link::Include(module),
+        })
+    }
+
+    /// Reads a module's file, once.
+    fn module(&mut self, path: PathBuf) -> Result<usize, LinkError> {
+        let path = path.canonicalize().unwrap_or(path);
+        if self.open.contains(&path) {
+            return Err(unplaced(format!("module {} imports itself", path.display())));
+        }
+        if let Some(known) = self.all.iter().position(|u| u.path.as_ref() == Some(&path)) {
+            return Ok(known);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| unplaced(format!("{}: {e}", path.display())))?;
+        let name = self.names.keep(path.display().to_string());
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        self.open.push(path.clone());
+        let added = self.add(name, self.names.keep(text), folder, Some(path));
+        self.open.pop();
+        added
+    }
+
+    /// Makes `~/.jq`, if that is a file, a part of the main program.
+    pub fn include_home(&mut self, main: usize) -> Result<(), LinkError> {
+        let Some(home) = crate::settings::home() else {
+            return Ok(());
+        };
+        let path = home.join(".jq");
+        if path.is_file() {
+            let module = self.module(path)?;
+            self.all[main].links.insert(0, Link::Include(module));
+        }
+        Ok(())
+    }
+
+    fn search(&self, folder: &Path, name: &str, meta: Option<&Value>, extension: &str) -> Result<PathBuf, String> {
+        let relative = Path::new(name);
+        if relative.is_absolute() || name.contains("..") {
+            return Err(format!("Relative paths to modules may not traverse to parent directories ({name})"));
+        }
+        let own = meta.and_then(|m| m.as_object().and_then(|o| o.get("search").cloned()));
+        let own: Vec<Value> = match own {
+            None => Vec::new(),
+            Some(list) => list.clone().into_items().unwrap_or_else(|one| vec![one]),
+        };
+        let own = own.iter().filter_map(Value::as_str).map(|s| folder.join(expand(Path::new(s))));
+        let places = own.chain(self.libraries.iter().map(|p| expand(p)));
+        for place in places {
+            let base = place.join(relative);
+            let file = PathBuf::from(format!("{}.{extension}", base.display()));
+            let last = relative.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let nested = base.join(format!("{last}.{extension}"));
+            if let Some(found) = [file, nested].into_iter().find(|p| p.is_file()) {
+                return Ok(found);
+            }
+        }
+        Err(format!("module not found: {name}"))
+    }
+
+    // What the linker asks
+
+    pub fn take_functions(&mut self, unit: usize) -> Vec<Function<'s>> {
+        let slots = std::mem::take(&mut self.all[unit].functions);
+        slots.into_iter().filter_map(|s| s.function).collect()
+    }
+
+    pub fn take_main(&mut self, unit: usize) -> Option<Expr<'s>> {
+        self.all[unit].main.take()
+    }
+
+    /// Where a slice of a unit's text stands in it.
+    pub fn place(&self, unit: usize, part: &str) -> (usize, usize) {
+        let text = self.all[unit].text;
+        let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+        if start <= text.len() { (start, (start + part.len()).min(text.len())) } else { (0, 0) }
+    }
+
+    pub fn name_of(&self, unit: usize, index: usize) -> &'s str {
+        self.all[unit].functions[index].name
+    }
+
+    /// The function that a name means in a unit, of those before an index, or imported.
+    pub fn find(&self, unit: usize, before: usize, name: &str, arity: usize) -> Option<(usize, usize)> {
+        let in_unit = |unit: usize, before: usize, name: &str| {
+            let functions = &self.all[unit].functions;
+            let upto = before.min(functions.len());
+            let found = functions[..upto].iter().rposition(|s| s.name == name && s.arity == arity);
+            found.map(|index| (unit, index))
+        };
+        let links = self.all[unit].links.iter().rev();
+        if let Some((alias, rest)) = name.split_once("::") {
+            let mut imports = links.filter_map(|l| match l {
+                Link::Import(name, module) if *name == alias => Some(*module),
+                _ => None,
+            });
+            return imports.find_map(|module| in_unit(module, usize::MAX, rest));
+        }
+        in_unit(unit, before, name).or_else(|| {
+            let mut includes = links.filter_map(|l| match l {
+                Link::Include(module) => Some(*module),
+                _ => None,
+            });
+            includes.find_map(|module| self.find(module, usize::MAX, name, arity))
+        })
+    }
+
+    /// A function to link (none if that is done) and its unique name.
+    pub fn function(&mut self, unit: usize, index: usize, names: &'s Names) -> (Option<Function<'s>>, &'s str) {
+        let slot = &mut self.all[unit].functions[index];
+        let name = slot.name;
+        let unique = *slot.unique.get_or_insert_with(|| names.keep(format!("{unit}.{index}.{name}")));
+        (slot.function.take(), unique)
+    }
+
+    /// An imported data file.
+    pub fn data(&self, unit: usize, name: &str) -> Option<((), (&'s str, Value))> {
+        let short = name.rsplit("::").next().map(|last| format!("${}", last.trim_start_matches('$')));
+        let wanted = match name.split_once("::") {
+            // `$name::name` is the long form of `$name`.
+            Some((first, last)) if first[1..] == *last => short?,
+            Some(_) => return None,
+            None => name.to_owned(),
+        };
+        self.all[unit].links.iter().rev().find_map(|l| match l {
+            Link::Data(n, unique, value) if *n == wanted => Some(((), (*unique, value.clone()))),
+            _ => None,
+        })
+    }
+}
+
+/// `~` and `$ORIGIN` at the start of a search path.
+fn expand(path: &Path) -> PathBuf {
+    if let Ok(rest) = path.strip_prefix("~")
+        && let Some(home) = std::env::var_os("HOME")
+    {
+        return Path::new(&home).join(rest);
+    }
+    if let Ok(rest) = path.strip_prefix("$ORIGIN")
+        && let Ok(executable) = std::env::current_exe()
+    {
+        return executable.parent().unwrap_or(Path::new("/")).join(rest);
+    }
+    path.to_path_buf()
+}
+
+/// `modulemeta`: a module's metadata with what it imports and defines.
+pub fn describe(name: &Value, search: &Value) -> Result<Value, Failure> {
+    let Some(name) = name.as_str() else {
+        return Err("modulemeta input module name must be a string".into());
+    };
+    let libraries = search.as_array().map(|a| a.iter().filter_map(Value::as_str).map(PathBuf::from).collect());
+    let names = Names::new();
+    let units = Units::new(&names, libraries.unwrap_or_default());
+    let path = units.search(Path::new("."), name, None, "jq").map_err(Value::from)?;
+    let text = std::fs::read_to_string(&path).map_err(|e| Value::from(format!("{}: {e}", path.display())))?;
+    let file = path.display().to_string();
+    let module = Parser::new(&text, &file, &names).module().map_err(|e| Value::from(e.what))?;
+    let mut map = match module.meta.as_ref().map(constant_value) {
+        Some(Value::Object(map)) => (*map).clone(),
+        _ => Map::default(),
+    };
+    let deps = module.imports.iter().map(|import| {
+        let mut dep = match import.meta.as_ref().map(constant_value) {
+            Some(Value::Object(map)) => (*map).clone(),
+            _ => Map::default(),
+        };
+        if let Some(name) = import.name {
+            dep.insert("as".into(), name.trim_start_matches('$').into());
+        }
+        let data = import.name.is_some_and(|n| n.starts_with('$'));
+        dep.insert("is_data".into(), Value::Bool(data));
+        dep.insert("relpath".into(), Value::from(import.path.as_str()));
+        Value::object(dep)
+    });
+    map.insert("deps".into(), deps.collect());
+    let defs = module.functions.iter().map(|f| Value::from(format!("{}/{}", f.name, f.args.len())));
+    map.insert("defs".into(), defs.collect());
+    Ok(Value::object(map))
+}

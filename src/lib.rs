@@ -1,0 +1,66 @@
+//! memlatch: safe concurrent access to JSON memory files, in one multicall binary.
+//!
+//! One way down, one value back: argv → tool → request → lock → read → filter → durable replacement → report. The
+//! modules stand below in the order in which a command meets them; `docs/architecture.md` says why they are cut so.
+
+pub mod multicall;
+
+pub mod cli;
+pub mod settings;
+
+pub mod commands;
+
+pub mod lock;
+pub mod process;
+
+pub mod document;
+pub mod filter;
+pub mod value;
+
+pub mod replace;
+
+pub mod failure;
+pub mod report;
+
+mod manual;
+
+use cli::Request;
+use commands::Exit;
+use failure::Failure;
+use report::Console;
+use std::ffi::OsString;
+
+/// Runs one command line and gives its exit status.
+pub fn run(args: impl Iterator<Item = OsString>) -> u8 {
+    let debug = settings::lock_debug();
+    let console = Console::new(matches!(debug, Ok(true)));
+    let result = debug
+        .map_err(Failure::from)
+        .and_then(|_| cli::parse(multicall::dispatch(args)))
+        .and_then(|request| obey(&request, &console));
+    match result {
+        Ok(Exit(status)) => status,
+        Err(failure) => {
+            console.failure(&failure);
+            failure.kind.exit_code()
+        }
+    }
+}
+
+fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
+    match request {
+        Request::Acquire(request) => commands::file_lock::acquire(request, console),
+        Request::Release(request) => commands::file_lock::release(request, console),
+        Request::With(request) => commands::with::run(request, console),
+        Request::Status { file, json } => commands::file_lock::status(file, *json, console),
+        Request::Show { json } => commands::file_lock::show(*json, console),
+        Request::Cleanup { dry_run, json } => commands::file_lock::cleanup(*dry_run, *json, console),
+        Request::Update(request) => commands::memory_update::run(request, console),
+        Request::Read(request) => commands::memory_read::run(request, console),
+        Request::Write(request) => commands::atomic_write::run(request, console),
+        Request::Install { folder, force } => commands::install::run(folder, *force, console),
+        Request::Completions { shell } => manual::completions(*shell, console),
+        Request::Manual { folder } => manual::pages(folder.as_deref(), console),
+        Request::Text(text) => console.data(|out| out.write_all(text.as_bytes())).map(|()| Exit(0)),
+    }
+}

@@ -1,0 +1,181 @@
+//! All locks at once: status, show, cleanup.
+
+use super::{
+    Error, Observer, Wait,
+    contend::{Contender, Turn, judge},
+    ending,
+    folder::{Folder, LockDir, ignore_missing},
+    guard::{self, Mode},
+    holder::{Cause, Here, State},
+    info::Info,
+    level::{self, Level},
+    target::{LockId, Target},
+};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Guards younger than this stay, so that a contender who finds its guard unlinked is sure to lock the next one.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// One lock as it was found.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    pub id: LockId,
+    pub dir: PathBuf,
+    pub info: Option<Info>,
+    pub state: State,
+    /// The lock that somebody inside this one holds.
+    pub inside: Option<Box<Sighting>>,
+}
+
+impl Sighting {
+    /// Whether the lock keeps others out: by its holder, or by somebody at work inside a dead holder's lock.
+    pub fn is_held(&self) -> bool {
+        !matches!(self.state, State::Dead(_)) || self.inside.as_ref().is_some_and(|inside| inside.is_held())
+    }
+}
+
+/// What a cleanup did, or would do.
+#[derive(Debug, Default)]
+pub struct Cleaned {
+    pub locks: Vec<(LockId, Option<Info>, Cause)>,
+    pub idle_files: Vec<PathBuf>,
+    /// Locks that are held.
+    pub held: usize,
+    /// Locks that could not be looked at or cleaned, with the reason.
+    pub failures: Vec<Error>,
+}
+
+/// Looks at the lock of one target. `None` if nobody has it.
+pub fn look(folder: &Folder, id: &LockId) -> Result<Option<Sighting>, Error> {
+    observe(&Here::default(), id, &folder.level(id))
+}
+
+/// Looks at all locks, in the order of their names.
+pub fn look_at_all(folder: &Folder) -> Result<Vec<Sighting>, Error> {
+    let here = Here::default();
+    let mut sightings = Vec::new();
+    for id in names(folder)?.with_ending(level::DIR) {
+        sightings.extend(observe(&here, &id, &folder.level(&id))?);
+    }
+    Ok(sightings)
+}
+
+fn observe(here: &Here, id: &LockId, level: &Level) -> Result<Option<Sighting>, Error> {
+    let Some(dir) = LockDir::read(&level.dir)? else { return Ok(None) };
+    let asks_guard = dir.info.as_ref().map_or(dir.made_by_us, |info| info.kind.keeps_guard());
+    let state = judge(here, &dir, !(asks_guard && is_guarded(level)?));
+    let inside = observe(here, id, &level.inside())?.map(Box::new);
+    Ok(Some(Sighting { id: id.clone(), dir: level.dir.clone(), info: dir.info, state, inside }))
+}
+
+/// Whether somebody keeps the guard of `level` for itself.
+pub fn is_guarded(level: &Level) -> Result<bool, Error> {
+    match guard::open(&level.guard, false) {
+        Ok(file) => Ok(!guard::try_lock(&file, Mode::Shared).map_err(Error::io("look at the guard", &level.guard))?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("open the guard", &level.guard)(error)),
+    }
+}
+
+/// Removes the locks of the dead, their temporary files, and guards that nobody uses.
+///
+/// It cannot remove a lock that somebody has just taken, for it looks and removes under the lock's guard; and it waits
+/// for nobody.
+pub fn clean(folder: &Folder, dry_run: bool, observer: &dyn Observer) -> Result<Cleaned, Error> {
+    let mut cleaned = Cleaned::default();
+    let names = names(folder)?;
+    for id in names.with_ending(level::DIR) {
+        let result = if dry_run { would_retire(folder, &id) } else { retire(folder, &id, observer) };
+        match result {
+            Ok(Some((info, cause))) => cleaned.locks.push((id, info, cause)),
+            Ok(None) => cleaned.held += 1,
+            Err(Error::Busy(_)) => cleaned.held += 1,
+            Err(error) => cleaned.failures.push(error),
+        }
+    }
+    for ending in [level::GUARD, level::QUEUE] {
+        for id in names.with_ending(ending) {
+            let level = folder.level(&id);
+            let file = if ending == level::GUARD { &level.guard } else { &level.queue };
+            match prune(&level, file, dry_run) {
+                Ok(true) => cleaned.idle_files.push(file.clone()),
+                Ok(false) => {}
+                Err(error) => cleaned.failures.push(error),
+            }
+        }
+    }
+    Ok(cleaned)
+}
+
+fn would_retire(folder: &Folder, id: &LockId) -> Result<Option<(Option<Info>, Cause)>, Error> {
+    let sighting = look(folder, id)?.filter(|sighting| !sighting.is_held());
+    Ok(sighting.and_then(|sighting| match sighting.state {
+        State::Dead(cause) => Some((sighting.info, cause)),
+        State::Alive | State::Unknown(_) => None,
+    }))
+}
+
+fn retire(folder: &Folder, id: &LockId, observer: &dyn Observer) -> Result<Option<(Option<Info>, Cause)>, Error> {
+    let level = folder.level(id);
+    let path = PathBuf::from(id.as_str());
+    let target = Target { given: path.clone(), path, id: id.clone() };
+    let mut contender = Contender::new(folder, &target, Wait::NOT, observer);
+    let Some(_file) = contender.lock_from_inside(&level)? else { return Ok(None) };
+    let Some(dir) = LockDir::read(&level.dir)? else { return Ok(None) };
+    match judge(contender.here(), &dir, true) {
+        State::Dead(cause) => match ending::retire(&mut contender, &level, &dir)? {
+            Turn::Taken(()) => Ok(Some((dir.info, cause))),
+            Turn::Inside | Turn::Gone => Ok(None),
+        },
+        State::Alive | State::Unknown(_) => Ok(None),
+    }
+}
+
+/// Unlinks a guard or queue that nobody has locked and that belongs to no lock.
+fn prune(level: &Level, path: &Path, dry_run: bool) -> Result<bool, Error> {
+    let file = match guard::open(path, false) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io("open", path)(error)),
+    };
+    let age = file.metadata().and_then(|facts| facts.modified()).ok().and_then(|since| since.elapsed().ok());
+    let is_idle = age.is_some_and(|age| age >= IDLE)
+        && guard::try_lock(&file, Mode::Exclusive).map_err(Error::io("lock", path))?
+        && guard::is_linked(&file, path).map_err(Error::io("look at", path))?
+        && !level.dir.exists();
+    if is_idle && !dry_run {
+        ignore_missing(fs::remove_file(path)).map_err(Error::io("remove", path))?;
+    }
+    Ok(is_idle)
+}
+
+/// The names in a lock folder that have the form of ours.
+struct Names(BTreeSet<(LockId, String)>);
+
+impl Names {
+    fn with_ending(&self, ending: &str) -> impl Iterator<Item = LockId> {
+        self.0.iter().filter(move |(_, found)| found == ending).map(|(id, _)| id.clone())
+    }
+}
+
+fn names(folder: &Folder) -> Result<Names, Error> {
+    let entries = match fs::read_dir(folder.path()) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Names(BTreeSet::new())),
+        Err(error) => return Err(Error::io("read the lock folder", folder.path())(error)),
+    };
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        let name = entry.map_err(Error::io("read the lock folder", folder.path()))?.file_name();
+        let parts = name.to_str().and_then(|name| name.split_once('.'));
+        if let Some((id, ending)) = parts.and_then(|(id, ending)| Some((LockId::parse(id)?, ending))) {
+            names.insert((id, ending.to_owned()));
+        }
+    }
+    Ok(Names(names))
+}

@@ -1,0 +1,460 @@
+//! Contending for a lock: queue in the kernel, clear what the dead left, wait for the living.
+
+use super::{
+    Busy, Claim, Error, Event, Observer, Wait, doubt_of, ending,
+    folder::{Folder, LockDir, make_dir, remove_dir},
+    guard::{self, Mode, Waited},
+    holder::{Cause, Here, State},
+    info::{self, Info, Kind},
+    level::Level,
+    target::Target,
+};
+use crate::process;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// A script makes its directory first and writes `info` next. If that has not come after this long, it never will.
+const SETTING_UP: Duration = Duration::from_secs(2);
+/// Longer than it takes to lock a guard, find it free and let it go.
+const A_MOMENT: Duration = Duration::from_millis(2);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What came of an attempt at one level.
+pub enum Turn<T> {
+    Taken(T),
+    /// This process is inside the lock: it belongs one level further down.
+    Inside,
+    /// The lock that this level lies in has ended: start again at the top.
+    Gone,
+}
+
+/// Who occupies a level.
+enum Occupant {
+    Nobody,
+    /// A lock that this process works under.
+    Ours,
+    Dead(LockDir),
+    Held(Option<Info>, State),
+}
+
+/// A directory's inode and time. Inode numbers are used again at once, but what is put into a directory or taken out of
+/// it changes its time.
+type DirState = ((u64, u64), SystemTime);
+
+/// One process on its way to one lock.
+pub struct Contender<'a> {
+    folder: &'a Folder,
+    target: &'a Target,
+    observer: &'a dyn Observer,
+    wait: Wait,
+    begun: Instant,
+    here: Here,
+    /// Our places at the head of queues, kept until the lock is ours.
+    turnstiles: Vec<(PathBuf, Arc<File>)>,
+    /// The directory without `info` that we saw last, and since when.
+    nameless: Option<(DirState, Instant)>,
+    told: bool,
+}
+
+impl<'a> Contender<'a> {
+    pub fn new(folder: &'a Folder, target: &'a Target, wait: Wait, observer: &'a dyn Observer) -> Self {
+        Contender {
+            folder,
+            target,
+            observer,
+            wait,
+            begun: Instant::now(),
+            here: Here::default(),
+            turnstiles: Vec::new(),
+            nameless: None,
+            told: false,
+        }
+    }
+
+    pub fn here(&self) -> &Here {
+        &self.here
+    }
+
+    /// What the lock's `info` will say if this process gets it.
+    pub fn describe(&self, claim: &Claim) -> Info {
+        let mut info = Info::new(std::process::id(), claim.kind);
+        info.acquired = Some(process::wall_clock());
+        info.host = Some(self.here.host().to_owned());
+        info.target = Some(self.target.path.clone());
+        info.command = claim.command.clone();
+        info.client = claim.client.clone();
+        info.boot = self.here.boot().map(str::to_owned);
+        info.token = Some(info::new_token());
+        // Only those that others can be inside of are looked for among ancestors.
+        if claim.kind == Kind::With {
+            info.namespace = self.here.namespace().map(str::to_owned);
+            info.started = process::look_up(info.pid).map(|me| me.started);
+        }
+        info
+    }
+
+    /// Takes the lock at the level where this process stands, from `top` down.
+    pub fn enter(&mut self, top: Level, info: &Info) -> Result<(Level, Arc<File>), Error> {
+        let mut level = top.clone();
+        loop {
+            level = match self.claim(&level, true)? {
+                Turn::Taken(file) if settle(&level, info)? => return Ok((level, file)),
+                // A script removed the directory that we had just made.
+                Turn::Taken(_) => level,
+                Turn::Inside => level.inside(),
+                Turn::Gone => top.clone(),
+            };
+            // Whoever clears the level above may be waiting behind us there.
+            self.turnstiles.clear();
+        }
+    }
+
+    /// Waits until nobody holds `level` and keeps its exclusive guard; then makes its directory if `occupy`.
+    pub fn claim(&mut self, level: &Level, occupy: bool) -> Result<Turn<Arc<File>>, Error> {
+        'queue: loop {
+            let file = match self.lock_guard(level, Mode::Exclusive)? {
+                Turn::Taken(file) => file,
+                Turn::Inside => return Ok(Turn::Inside),
+                Turn::Gone => return Ok(Turn::Gone),
+            };
+            loop {
+                if occupy {
+                    match make_dir(level) {
+                        Ok(true) if self.is_within(level)? => return Ok(Turn::Taken(file)),
+                        Ok(true) => {
+                            remove_dir(level).map_err(Error::io("remove", &level.dir))?;
+                            return Ok(Turn::Gone);
+                        }
+                        Ok(false) => {}
+                        Err(error) if error.kind() == io::ErrorKind::NotFound && level.depth > 0 => {
+                            return Ok(Turn::Gone);
+                        }
+                        Err(error) => return Err(Error::io("make the lock", &level.dir)(error)),
+                    }
+                }
+                match self.occupant(level, true)? {
+                    Occupant::Nobody if occupy => {}
+                    Occupant::Nobody => return Ok(Turn::Taken(file)),
+                    Occupant::Ours => return Ok(Turn::Inside),
+                    Occupant::Dead(dir) => {
+                        if let Turn::Inside = ending::retire(self, level, &dir)? {
+                            return Ok(Turn::Inside);
+                        }
+                    }
+                    Occupant::Held(info, state) => {
+                        // Given back while we wait, so that a release need not wait for us.
+                        drop(file);
+                        self.await_end(level, info, state)?;
+                        continue 'queue;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until nobody else writes, at the level where this process stands, and keeps the shared guards.
+    pub fn pass(&mut self, top: &Level) -> Result<Vec<Arc<File>>, Error> {
+        let mut kept = Vec::new();
+        let mut level = top.clone();
+        let mut is_sure = true;
+        loop {
+            let file = match self.lock_guard(&level, Mode::Shared)? {
+                Turn::Taken(file) => Some(file),
+                // A lock folder that cannot be written: there we can only look.
+                Turn::Gone => None,
+                Turn::Inside => {
+                    (level, is_sure) = (level.inside(), false);
+                    continue;
+                }
+            };
+            match self.occupant(&level, file.is_some())? {
+                Occupant::Nobody if is_sure || self.is_within(&level)? => {
+                    kept.extend(file);
+                    return Ok(kept);
+                }
+                Occupant::Nobody => {
+                    kept.clear();
+                    (level, is_sure) = (top.clone(), true);
+                }
+                Occupant::Ours => (level, is_sure) = (level.inside(), false),
+                // Those who were inside a dead holder's lock may still be at work there. While we keep its guard,
+                // nobody can clear it away.
+                Occupant::Dead(_) => {
+                    kept.extend(file);
+                    level = level.inside();
+                }
+                Occupant::Held(info, state) => {
+                    drop(file);
+                    kept.clear();
+                    self.await_end(&level, info, state)?;
+                    self.turnstiles.retain(|(path, _)| *path == top.queue);
+                    (level, is_sure) = (top.clone(), true);
+                }
+            }
+        }
+    }
+
+    /// Locks the guard of a level, unless this process is inside the lock.
+    fn lock_guard(&mut self, level: &Level, mode: Mode) -> Result<Turn<Arc<File>>, Error> {
+        self.lock_file(level, mode, true)
+    }
+
+    /// Locks the guard of a level, even from inside the lock: to end it.
+    pub fn lock_from_inside(&mut self, level: &Level) -> Result<Option<Arc<File>>, Error> {
+        match self.lock_file(level, Mode::Exclusive, false)? {
+            Turn::Taken(file) => Ok(Some(file)),
+            Turn::Inside | Turn::Gone => Ok(None),
+        }
+    }
+
+    /// Locks the guard of a level, and makes sure that it is the one that everybody else sees.
+    fn lock_file(&mut self, level: &Level, mode: Mode, descend: bool) -> Result<Turn<Arc<File>>, Error> {
+        loop {
+            let file = match guard::open(&level.guard, true) {
+                Ok(file) => Arc::new(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && level.depth > 0 => return Ok(Turn::Gone),
+                Err(error) if mode == Mode::Shared && cannot_be_made(&error) => return Ok(Turn::Gone),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // Somebody removed the whole lock folder since we made sure of it.
+                    self.folder.ensure(self.observer)?;
+                    continue;
+                }
+                Err(error) => return Err(Error::io("open the guard", &level.guard)(error)),
+            };
+            let attempt = || guard::try_lock(&file, mode).map_err(Error::io("lock the guard", &level.guard));
+            let mut is_ours = attempt()?;
+            if !is_ours && self.wait.timeout.is_zero() {
+                // `show` and `status` lock a guard for a moment to see whether anybody has it; that is no holder.
+                thread::sleep(A_MOMENT);
+                is_ours = attempt()?;
+            }
+            if !is_ours {
+                if descend && self.is_inside(level) {
+                    return Ok(Turn::Inside);
+                }
+                if !self.queue_for(&file, &level.guard, mode, level, descend)? {
+                    return Ok(Turn::Inside);
+                }
+            }
+            if guard::is_linked(&file, &level.guard).map_err(Error::io("look at the guard", &level.guard))? {
+                return Ok(Turn::Taken(file));
+            }
+            // Cleanup unlinks idle guards at the top. Within a lock a guard goes only with that lock: to make it anew
+            // would hinder whoever is emptying the directory.
+            if level.depth > 0 {
+                return Ok(Turn::Gone);
+            }
+        }
+    }
+
+    /// Sleeps in the kernel until `file` is locked. `false` if we are inside `level` by now: an ancestor took the lock.
+    fn queue_for(
+        &mut self,
+        file: &Arc<File>,
+        path: &Path,
+        mode: Mode,
+        level: &Level,
+        descend: bool,
+    ) -> Result<bool, Error> {
+        let deadline = self.begun.checked_add(self.wait.timeout);
+        if self.wait.timeout.is_zero() {
+            return Err(self.busy(level));
+        }
+        let waited = guard::lock(file, mode, deadline, &mut || {
+            self.tell(level);
+            !(descend && self.is_inside(level))
+        });
+        match waited.map_err(Error::io("wait for", path))? {
+            Waited::Granted => Ok(true),
+            Waited::CalledOff => Ok(false),
+            Waited::TimedOut => Err(self.busy(level)),
+        }
+    }
+
+    /// Waits until the holder of `level`, who keeps no guard, has ended. The first in the queue watches, the others
+    /// sleep behind it.
+    fn await_end(&mut self, level: &Level, mut info: Option<Info>, mut state: State) -> Result<(), Error> {
+        if self.wait.timeout.is_zero() {
+            return Err(self.busy(level));
+        }
+        if !self.queue_up(level)? {
+            return Ok(());
+        }
+        loop {
+            let nearby = info.as_ref().filter(|_| state == State::Alive).map(|info| info.pid);
+            let watch = process::Watch::new(&level.dir, nearby);
+            match self.occupant(level, false)? {
+                // Somebody else has it by now, and keeps the guard: that is the queue to wait in.
+                Occupant::Held(Some(new), _) if new.kind.keeps_guard() && !is_same(&new, info.as_ref()) => {
+                    return Ok(());
+                }
+                // Only the guard tells whether a doubtful holder of one still works, so one look is all we take here.
+                Occupant::Held(Some(new), _) if new.kind.keeps_guard() => {
+                    watch.wait(self.wait.retry.min(self.wait.timeout.saturating_sub(self.begun.elapsed())));
+                    return if self.begun.elapsed() < self.wait.timeout { Ok(()) } else { Err(self.busy(level)) };
+                }
+                Occupant::Held(None, _) if is_ours(level)? => return Ok(()),
+                Occupant::Held(new, judged) => (info, state) = (new, judged),
+                Occupant::Nobody | Occupant::Ours | Occupant::Dead(_) => return Ok(()),
+            }
+            let waited = self.begun.elapsed();
+            if waited >= self.wait.timeout {
+                return Err(self.busy(level));
+            }
+            if waited >= SECOND {
+                self.tell(level);
+            }
+            let longest =
+                if watch.is_complete() && info.is_some() && state == State::Alive { SECOND } else { self.wait.retry };
+            let until_told = if waited < SECOND { SECOND - waited } else { SECOND };
+            watch.wait(longest.min(until_told).min(self.wait.timeout - waited).min(time_left(info.as_ref())));
+        }
+    }
+
+    /// Takes the turnstile of `level`. `false` if it is gone with its level, or we are inside by now.
+    fn queue_up(&mut self, level: &Level) -> Result<bool, Error> {
+        while !self.turnstiles.iter().any(|(path, _)| *path == level.queue) {
+            let file = match guard::open(&level.queue, true) {
+                Ok(file) => Arc::new(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(error) => return Err(Error::io("open the queue", &level.queue)(error)),
+            };
+            let is_first = guard::try_lock(&file, Mode::Exclusive).map_err(Error::io("queue in", &level.queue))?;
+            if !is_first && !self.queue_for(&file, &level.queue, Mode::Exclusive, level, true)? {
+                return Ok(false);
+            }
+            if guard::is_linked(&file, &level.queue).map_err(Error::io("look at", &level.queue))? {
+                self.turnstiles.push((level.queue.clone(), file));
+            } else if level.depth > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Who occupies `level`, with its guard free or held by us alone if `guard_is_free`.
+    fn occupant(&mut self, level: &Level, guard_is_free: bool) -> Result<Occupant, Error> {
+        let Some(dir) = LockDir::read(&level.dir)? else { return Ok(Occupant::Nobody) };
+        let state = self.judge(&dir, guard_is_free);
+        Ok(match (&dir.info, state) {
+            (_, State::Dead(_)) if self.is_inside(&level.inside()) => Occupant::Ours,
+            (_, State::Dead(_)) => Occupant::Dead(dir),
+            (Some(info), _) if self.here.is_inside(info) => Occupant::Ours,
+            (info, state) => Occupant::Held(info.clone(), state),
+        })
+    }
+
+    fn judge(&mut self, dir: &LockDir, guard_is_free: bool) -> State {
+        let state = judge(&self.here, dir, guard_is_free);
+        if state == State::Alive && dir.info.is_none() && !dir.made_by_us {
+            // The clock may be set back while a directory waits for its `info`, so our own patience counts too.
+            let found = (dir.inode, dir.modified);
+            let (seen, since) = *self.nameless.get_or_insert((found, Instant::now()));
+            if seen != found {
+                self.nameless = Some((found, Instant::now()));
+            } else if since.elapsed() >= SETTING_UP {
+                return State::Dead(Cause::Unfinished);
+            }
+        }
+        state
+    }
+
+    /// Whether this process works under the lock of `level`, or under one inside it, which may outlive it.
+    fn is_inside(&self, level: &Level) -> bool {
+        let Ok(Some(dir)) = LockDir::read(&level.dir) else { return false };
+        dir.info.is_some_and(|info| self.here.is_inside(&info)) || self.is_inside(&level.inside())
+    }
+
+    /// Whether the lock that `level` lies in is still one that this process works under.
+    ///
+    /// Between finding ourselves inside a lock and locking the guard within, that lock may have ended, and another's
+    /// directory have come in its place. Everybody who ends a lock removes `info` first and looks at the guard within
+    /// only then; so either we see here that `info` is gone, or they see that we are at work.
+    fn is_within(&self, level: &Level) -> Result<bool, Error> {
+        let Some(outer) = level.outer() else { return Ok(true) };
+        let info = LockDir::read(outer)?.and_then(|dir| dir.info);
+        Ok(info.is_some_and(|info| self.here.is_inside(&info)))
+    }
+
+    /// Tells once that we wait, and for whom.
+    fn tell(&mut self, level: &Level) {
+        if !self.told {
+            self.told = true;
+            let holder = LockDir::read(&level.dir).ok().flatten().and_then(|dir| dir.info);
+            self.observer.notice(Event::Waiting { target: &self.target.given, holder: holder.as_ref() });
+        }
+    }
+
+    fn busy(&self, level: &Level) -> Error {
+        let dir = LockDir::read(&level.dir).ok().flatten();
+        let doubt = dir.as_ref().and_then(|dir| doubt_of(&judge(&self.here, dir, false)));
+        Error::Busy(Box::new(Busy {
+            target: self.target.given.clone(),
+            holder: dir.and_then(|dir| dir.info),
+            doubt,
+            waited: self.begun.elapsed(),
+        }))
+    }
+}
+
+/// Judges what lies in a lock directory, whose guard is free (or locked by us alone) if `guard_is_free`.
+pub fn judge(here: &Here, dir: &LockDir, guard_is_free: bool) -> State {
+    match &dir.info {
+        // Our own files are sealed by their last line; an unsealed one was never finished.
+        Some(info) if info.kind != Kind::Script || !dir.made_by_us => here.judge(info, guard_is_free),
+        _ if dir.made_by_us && !guard_is_free => State::Alive,
+        _ if dir.made_by_us => State::Dead(Cause::Unfinished),
+        _ if dir.idle() >= SETTING_UP => State::Dead(Cause::Unfinished),
+        _ => State::Alive,
+    }
+}
+
+fn cannot_be_made(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), NotFound | PermissionDenied | ReadOnlyFilesystem)
+}
+
+/// Whether both tell of one hold.
+fn is_same(new: &Info, old: Option<&Info>) -> bool {
+    old.is_some_and(|old| old.token == new.token)
+}
+
+/// Whether the directory of `level` is one of memlatch's own.
+fn is_ours(level: &Level) -> Result<bool, Error> {
+    Ok(LockDir::read(&level.dir)?.is_some_and(|dir| dir.made_by_us))
+}
+
+/// Writes `info` into a directory that we have just made. `false` if the directory is not there any more.
+fn settle(level: &Level, info: &Info) -> Result<bool, Error> {
+    let path = level.dir.join(info::FILE_NAME);
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(&path)
+        .and_then(|mut file| file.write_all(info.encode().as_bytes()));
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => {
+            // What cannot be said cannot be held: the directory goes, and the guard with the caller.
+            _ = fs::remove_file(&path);
+            _ = fs::remove_dir(&level.dir);
+            Err(Error::io("write", &path)(error))
+        }
+    }
+}
+
+/// How long a lease has left.
+fn time_left(info: Option<&Info>) -> Duration {
+    let deadline = info.and_then(|info| info.deadline).map(Duration::from_millis);
+    deadline.map_or(Duration::MAX, |deadline| deadline.saturating_sub(process::uptime()).max(Duration::from_millis(1)))
+}

@@ -1,0 +1,200 @@
+//! The lock folder, and what lies in one lock directory.
+
+use super::{
+    Error, Event, Observer,
+    info::{FILE_NAME, Info, MAX_BYTES},
+    level::Level,
+    shown,
+    target::LockId,
+};
+use rustix::fs::{Mode, OFlags};
+use std::{
+    fs::{self, DirBuilder, File},
+    io::{self, Read},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{DirBuilderExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+/// Marks a lock directory as made by memlatch, whose makers hold the guard while they write `info`: without `info`
+/// such a directory is a dead maker's, while a script's may be about to get one. mkdir(2) on Linux takes the bit.
+const STICKY: u32 = 0o1000;
+
+/// Where all locks of a user lie.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The lock folder at `path`, which need not exist yet.
+    pub fn at(path: PathBuf) -> Self {
+        Folder { path }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The outermost level of a lock.
+    pub fn level(&self, id: &LockId) -> Level {
+        Level::of(&self.path, id)
+    }
+
+    /// Makes the folder if it is missing, and refuses one that somebody else could have planted.
+    pub fn ensure(&self, observer: &dyn Observer) -> Result<(), Error> {
+        if self.exists(observer)? { Ok(()) } else { self.make() }
+    }
+
+    /// Whether there is a lock folder. It refuses one that somebody else could have planted.
+    pub fn exists(&self, observer: &dyn Observer) -> Result<bool, Error> {
+        let facts = match fs::symlink_metadata(&self.path) {
+            Ok(facts) => facts,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::io("look at the lock folder", &self.path)(error)),
+        };
+        let facts = if facts.is_symlink() {
+            self.refuse_foreign(&facts)?;
+            fs::metadata(&self.path).map_err(Error::io("follow the lock folder's link", &self.path))?
+        } else {
+            facts
+        };
+        if !facts.is_dir() {
+            let path = shown(&self.path);
+            return Err(Error::Refused(format!("lock folder '{path}' is not a folder; move it out of the way")));
+        }
+        self.refuse_foreign(&facts)?;
+        if facts.mode() & 0o022 != 0 {
+            observer.notice(Event::OpenFolder(&self.path));
+        }
+        Ok(true)
+    }
+
+    fn make(&self) -> Result<(), Error> {
+        if let Some(base) = self.path.parent() {
+            fs::create_dir_all(base).map_err(Error::io("make the folder", base))?;
+        }
+        match DirBuilder::new().mode(0o700).create(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(Error::io("make the lock folder", &self.path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_foreign(&self, facts: &fs::Metadata) -> Result<(), Error> {
+        let me = rustix::process::geteuid().as_raw();
+        // Root may work in anybody's folder, and everybody has to trust root.
+        if me == 0 || facts.uid() == me || facts.uid() == 0 {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "lock folder '{}' belongs to user {}, not to you; set AICONFIG_PATH to a folder of your own",
+            shown(&self.path),
+            facts.uid()
+        )))
+    }
+}
+
+/// What was found in a lock directory.
+pub struct LockDir {
+    /// The directory itself: what is done through it cannot hit another that has taken its name since.
+    fd: OwnedFd,
+    pub inode: (u64, u64),
+    pub made_by_us: bool,
+    pub modified: SystemTime,
+    /// `None` where `info` is missing, is not a plain file, or names no holder.
+    pub info: Option<Info>,
+}
+
+impl LockDir {
+    /// Reads the lock directory at a path, or finds that there is none.
+    pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match rustix::fs::open(dir, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
+                let dir = shown(dir);
+                return Err(Error::Refused(format!("'{dir}' is no folder, so no lock: look at it and remove it")));
+            }
+            Err(error) => return Err(Error::io("open the lock", dir)(error.into())),
+        };
+        let facts = file.metadata().map_err(Error::io("look at the lock", dir))?;
+        let fd = OwnedFd::from(file);
+        let text = read_info(&fd).map_err(Error::io("read the info of the lock", dir))?;
+        let made_by_us = facts.mode() & STICKY != 0;
+        let info = text.as_deref().and_then(Info::decode);
+        Ok(Some(LockDir {
+            fd,
+            inode: (facts.dev(), facts.ino()),
+            made_by_us,
+            modified: facts.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            info,
+        }))
+    }
+
+    /// How long ago something was last put in or taken out. Zero if the clock has been set back since.
+    pub fn idle(&self) -> Duration {
+        SystemTime::now().duration_since(self.modified).unwrap_or_default()
+    }
+
+    /// Takes the `info` out of this very directory.
+    pub fn remove_info(&self) -> io::Result<()> {
+        if !self.made_by_us {
+            // Whoever dies after this step leaves a directory without `info`, and nobody is to take it for one that a
+            // script is setting up. One of another user cannot be marked, and is only waited for.
+            _ = rustix::fs::fchmod(&self.fd, Mode::RWXU | Mode::SVTX);
+        }
+        ignore_missing(rustix::fs::unlinkat(&self.fd, FILE_NAME, rustix::fs::AtFlags::empty()).map_err(Into::into))
+    }
+}
+
+fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(dir, FILE_NAME, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        // Nothing there, or a planted link or socket: no info.
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
+    Ok((text.len() as u64 <= MAX_BYTES).then_some(text))
+}
+
+/// Makes a lock directory. `false` if there is one already.
+pub fn make_dir(level: &Level) -> io::Result<bool> {
+    match DirBuilder::new().mode(0o700 | STICKY).create(&level.dir) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a lock directory. `false` if something is in it.
+pub fn remove_dir(level: &Level) -> io::Result<bool> {
+    match fs::remove_dir(&level.dir) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound => Ok(true),
+            // POSIX lets rmdir(2) say either.
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Takes "there is no such file" for success.
+pub fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}

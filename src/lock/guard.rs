@@ -1,0 +1,114 @@
+//! The kernel lock: `flock` on a guard file. The only user of fs2, and no policy.
+//!
+//! A guard may be unlinked by who holds it (cleanup does so with idle ones), and then a waiter is granted a lock that
+//! nobody else will ever see. So every grant is followed by a comparison of the open file with the one at the path.
+//!
+//! # Limitations
+//!
+//! The lock is advisory. On NFS it is as good as the lock manager behind it; a mount with `nolock` keeps it local.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How a guard is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Shared,
+    Exclusive,
+}
+
+/// How a wait for a guard ended.
+pub enum Waited {
+    Granted,
+    TimedOut,
+    /// The caller's look-out told it to stop.
+    CalledOff,
+}
+
+/// Opens a guard, and makes it if `create`. The descriptor is writable, because NFS grants an exclusive lock on no other.
+pub fn open(path: &Path, create: bool) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(create)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+}
+
+/// Takes the lock if it is free at this moment.
+pub fn try_lock(file: &File, mode: Mode) -> io::Result<bool> {
+    let result = match mode {
+        Mode::Shared => fs2::FileExt::try_lock_shared(file),
+        Mode::Exclusive => fs2::FileExt::try_lock_exclusive(file),
+    };
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits for the lock, asleep in the kernel's queue, until `deadline`.
+///
+/// `flock` has no timeout. A thread waits in it, so that this one can leave when time is up: what the thread is granted
+/// after that, it gives back at once. `look_out` is asked once a second whether to go on.
+pub fn lock(
+    file: &Arc<File>,
+    mode: Mode,
+    deadline: Option<Instant>,
+    look_out: &mut dyn FnMut() -> bool,
+) -> io::Result<Waited> {
+    let (report, granted) = mpsc::channel();
+    let waiter = Arc::clone(file);
+    thread::Builder::new().stack_size(64 * 1024).spawn(move || {
+        let result = loop {
+            let result = match mode {
+                Mode::Shared => fs2::FileExt::lock_shared(&*waiter),
+                Mode::Exclusive => fs2::FileExt::lock_exclusive(&*waiter),
+            };
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        // The file goes first: if nobody listens any more, this was its last owner, and closing it unlocks.
+        if let Err(mpsc::SendError((Ok(()), waiter))) = report.send((result, waiter)) {
+            drop(waiter);
+        }
+    })?;
+    loop {
+        let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+        match granted.recv_timeout(left.min(Duration::from_secs(1))) {
+            Ok((result, _)) => return result.map(|()| Waited::Granted),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err(io::Error::other("the waiting thread ended")),
+            Err(mpsc::RecvTimeoutError::Timeout) if left <= Duration::from_secs(1) => return Ok(Waited::TimedOut),
+            Err(mpsc::RecvTimeoutError::Timeout) if look_out() => {}
+            Err(mpsc::RecvTimeoutError::Timeout) => return Ok(Waited::CalledOff),
+        }
+    }
+}
+
+/// Gives the lock back for every process that shares the descriptor: a daemon that inherited it keeps nothing.
+pub fn unlock(file: &File) -> io::Result<()> {
+    fs2::FileExt::unlock(file)
+}
+
+/// Whether the open file is still the one at `path`.
+pub fn is_linked(file: &File, path: &Path) -> io::Result<bool> {
+    let here = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(there) => Ok((here.dev(), here.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

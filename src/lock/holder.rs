@@ -1,0 +1,158 @@
+//! Alive, dead or unknown: the judgement over a lock's `info`, and who is inside a lock.
+
+use super::info::{Info, Kind, utc};
+use crate::{
+    process::{self, Pid, Process},
+    settings,
+};
+use std::cell::OnceCell;
+
+/// What is known of a holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    Alive,
+    Dead(Cause),
+    /// It cannot be judged from here, and counts as alive.
+    Unknown(Doubt),
+}
+
+/// Why a hold is over although nobody ended it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The process is gone, or its number belongs to another one by now.
+    Ended(Pid),
+    /// The lease's time is over.
+    Expired(Pid),
+    /// The directory tells of no holder: whoever made it ended before it had written.
+    Unfinished,
+}
+
+/// Why a holder cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    OtherHost(String),
+    OtherNamespace,
+    /// The system shows nothing of the process but that there is one.
+    Hidden,
+}
+
+/// What this process knows about itself, looked up when first needed.
+#[derive(Default)]
+pub struct Here {
+    host: OnceCell<String>,
+    boot: OnceCell<Option<String>>,
+    namespace: OnceCell<Option<String>>,
+    lineage: OnceCell<Vec<Process>>,
+}
+
+impl Here {
+    pub fn host(&self) -> &str {
+        self.host.get_or_init(process::host_name)
+    }
+
+    pub fn boot(&self) -> Option<&str> {
+        self.boot.get_or_init(process::boot_id).as_deref()
+    }
+
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.get_or_init(process::pid_namespace).as_deref()
+    }
+
+    /// This process and its ancestors, nearest first.
+    pub fn lineage(&self) -> &[Process] {
+        self.lineage.get_or_init(process::lineage)
+    }
+
+    /// Judges a holder. `guard_is_free` says whether the guard is locked by nobody, or by the caller alone.
+    pub fn judge(&self, info: &Info, guard_is_free: bool) -> State {
+        let same_host = info.host.as_deref().is_none_or(|host| host == self.host());
+        let same_boot = info.boot.is_some() && info.boot.as_deref() == self.boot();
+        if has_expired(info, same_boot) {
+            return State::Dead(Cause::Expired(info.pid));
+        }
+        if info.kind.keeps_guard() && !guard_is_free {
+            return State::Alive;
+        }
+        // The kernel that knows the guard free is the kernel that the holder ran on, in whatever container.
+        if info.kind.keeps_guard() && same_boot {
+            return State::Dead(Cause::Ended(info.pid));
+        }
+        if !same_host {
+            return State::Unknown(Doubt::OtherHost(info.host.clone().unwrap_or_default()));
+        }
+        if info.boot.is_some() && !same_boot {
+            // Another machine may bear the same name, but it did not take the lock before we started.
+            let before_our_start = info.acquired.zip(process::boot_time()).is_some_and(|(then, start)| then <= start);
+            let host = || info.host.clone().unwrap_or_default();
+            return if before_our_start {
+                State::Dead(Cause::Ended(info.pid))
+            } else {
+                State::Unknown(Doubt::OtherHost(host()))
+            };
+        }
+        if info.kind.keeps_guard() {
+            return State::Dead(Cause::Ended(info.pid));
+        }
+        if info.namespace.is_some() && info.namespace.as_deref() != self.namespace() {
+            return State::Unknown(Doubt::OtherNamespace);
+        }
+        judge_process(info)
+    }
+
+    /// Whether this process works inside the hold that `info` tells of.
+    pub fn is_inside(&self, info: &Info) -> bool {
+        let told = info.token.as_ref().is_some_and(|token| settings::inside().contains(token));
+        told || (info.kind != Kind::Script && self.descends_from(info))
+    }
+
+    /// Whether the holder is this process or one of its ancestors.
+    pub fn descends_from(&self, info: &Info) -> bool {
+        let comparable = info.boot.as_deref() == self.boot() && info.namespace.as_deref() == self.namespace();
+        comparable
+            && self.lineage().iter().any(|process| process.pid == info.pid && Some(process.started) == info.started)
+    }
+}
+
+fn has_expired(info: &Info, same_boot: bool) -> bool {
+    match (info.deadline, info.expires) {
+        (Some(deadline), _) if same_boot => process::uptime().as_millis() >= u128::from(deadline),
+        (_, Some(expires)) => process::wall_clock() >= expires,
+        _ => false,
+    }
+}
+
+fn judge_process(info: &Info) -> State {
+    match process::look_up(info.pid) {
+        Some(process) if process.zombie => State::Dead(Cause::Ended(info.pid)),
+        Some(process) if info.started.is_some_and(|started| started != process.started) => {
+            State::Dead(Cause::Ended(info.pid))
+        }
+        Some(_) => State::Alive,
+        None if process::exists(info.pid) => State::Unknown(Doubt::Hidden),
+        None => State::Dead(Cause::Ended(info.pid)),
+    }
+}
+
+/// The sentence that `show` prints behind `Status: `.
+pub fn describe(info: Option<&Info>, state: &State) -> String {
+    match (state, info) {
+        (State::Alive, Some(info)) if info.kind == Kind::With && process::look_up(info.pid).is_none() => {
+            format!("ACTIVE (process {} is gone, its command still runs)", info.pid)
+        }
+        (State::Alive, Some(info)) => match info.expires {
+            Some(expires) => format!("ACTIVE (process {} is running, until {} at the latest)", info.pid, utc(expires)),
+            None => format!("ACTIVE (process {} is running)", info.pid),
+        },
+        (State::Alive, None) => "ACTIVE (being set up)".to_owned(),
+        (State::Dead(Cause::Ended(pid)), _) => format!("STALE (process {pid} is not running)"),
+        (State::Dead(Cause::Expired(pid)), _) => format!("STALE (the lease of process {pid} has expired)"),
+        (State::Dead(Cause::Unfinished), _) => "STALE (it names no holder)".to_owned(),
+        (State::Unknown(Doubt::OtherHost(host)), _) => {
+            format!("UNKNOWN (held on host {}, cannot be judged from here)", super::info::escape(host.as_bytes()))
+        }
+        (State::Unknown(Doubt::OtherNamespace), _) => {
+            "UNKNOWN (held in another PID namespace, cannot be judged from here)".to_owned()
+        }
+        (State::Unknown(Doubt::Hidden), _) => "UNKNOWN (the system hides the process)".to_owned(),
+    }
+}

@@ -1,0 +1,317 @@
+//! What a lock says about its holder: the `info` file, as text and as a value. Pure.
+//!
+//! The first three lines are those of the shell scripts that memlatch replaces; scripts that still run read them.
+//! `KIND` stands last and seals the file: without it the text is a script's, or was never finished.
+
+use std::{fmt, path::PathBuf};
+
+/// The file's name within a lock directory.
+pub const FILE_NAME: &str = "info";
+/// Longer files are not ours: every value that we write is bounded.
+pub const MAX_BYTES: u64 = 64 * 1024;
+const MAX_COMMAND_CHARS: usize = 300;
+
+/// How a lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `file-lock with`: held while its command runs.
+    With,
+    /// `memory-update`: held for one update.
+    Update,
+    /// `atomic-write`: held for one write.
+    Write,
+    /// `file-lock acquire`: held on behalf of the owner until it is released.
+    Lease,
+    /// A shell script made the directory: held while its PID lives.
+    Script,
+}
+
+impl Kind {
+    /// The word in the file and in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::With => "with",
+            Kind::Update => "memory-update",
+            Kind::Write => "atomic-write",
+            Kind::Lease => "lease",
+            Kind::Script => "script",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Kind::With, Kind::Update, Kind::Write, Kind::Lease].into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// Whether the holder keeps the guard's kernel lock for as long as it works.
+    pub fn keeps_guard(self) -> bool {
+        matches!(self, Kind::With | Kind::Update | Kind::Write)
+    }
+}
+
+/// The facts about one holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// The holder: of a lease the owner, otherwise the process that works under the lock.
+    pub pid: u32,
+    /// Seconds since 1970, UTC.
+    pub acquired: Option<i64>,
+    pub host: Option<String>,
+    pub target: Option<PathBuf>,
+    pub command: Option<String>,
+    pub client: Option<String>,
+    /// Names the boot of the kernel that the PID belongs to.
+    pub boot: Option<String>,
+    /// Names the PID namespace that the PID belongs to.
+    pub namespace: Option<String>,
+    /// When the PID's process started, in the unit of [`crate::process::Process::started`].
+    pub started: Option<u64>,
+    /// When a lease ends by itself: seconds since 1970, UTC.
+    pub expires: Option<i64>,
+    /// The same moment in milliseconds since the boot, which does not jump with the wall clock.
+    pub deadline: Option<u64>,
+    /// Unlike that of any other hold; also in the name of the holder's temporary file.
+    pub token: Option<String>,
+    pub kind: Kind,
+}
+
+impl Info {
+    /// Facts of a hold by `pid`, to be completed by whoever knows more.
+    pub fn new(pid: u32, kind: Kind) -> Self {
+        Info {
+            pid,
+            acquired: None,
+            host: None,
+            target: None,
+            command: None,
+            client: None,
+            boot: None,
+            namespace: None,
+            started: None,
+            expires: None,
+            deadline: None,
+            token: None,
+            kind,
+        }
+    }
+
+    /// The lines of the file, without their ends. Values hold no control characters.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("PID: {}", self.pid)];
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                lines.push(format!("{name}: {value}"));
+            }
+        };
+        add("ACQUIRED", self.acquired.map(utc));
+        add("HOSTNAME", self.host.as_deref().map(|host| escape(host.as_bytes())));
+        add("TARGET", self.target.as_deref().map(|path| escape(path.as_os_str().as_encoded_bytes())));
+        add("COMMAND", self.command.as_deref().map(|command| escape(shorten(command).as_bytes())));
+        add("CLIENT", self.client.as_deref().map(|client| escape(client.as_bytes())));
+        add("BOOT", self.boot.as_deref().map(|boot| escape(boot.as_bytes())));
+        add("NAMESPACE", self.namespace.as_deref().map(|name| escape(name.as_bytes())));
+        add("STARTED", self.started.map(|ticks| ticks.to_string()));
+        add("EXPIRES", self.expires.map(utc));
+        add("DEADLINE", self.deadline.map(|milliseconds| milliseconds.to_string()));
+        add("TOKEN", self.token.as_deref().map(|token| escape(token.as_bytes())));
+        add("KIND", (self.kind != Kind::Script).then(|| self.kind.word().to_owned()));
+        lines
+    }
+
+    /// The text of the file.
+    pub fn encode(&self) -> String {
+        let mut text = self.lines().join("\n");
+        text.push('\n');
+        text
+    }
+
+    /// Reads a file's text. `None` if there is no PID in it: an unfinished file or not one of ours.
+    ///
+    /// Unknown lines are passed over, and so are values that do not parse, as a newer version may have written them.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        let mut info = Info::new(0, Kind::Script);
+        // A line without its end was cut off, and its value with it.
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            let Some((name, value)) = line.strip_suffix(b"\n").and_then(split) else { continue };
+            let words = || String::from_utf8(unescape(value)).ok();
+            let number = || std::str::from_utf8(value).ok()?.parse::<u64>().ok();
+            match name {
+                b"PID" => info.pid = number().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0),
+                b"ACQUIRED" => info.acquired = seconds(value),
+                b"HOSTNAME" => info.host = words(),
+                b"TARGET" => info.target = Some(path(unescape(value))),
+                b"COMMAND" => info.command = words(),
+                b"CLIENT" => info.client = words(),
+                b"BOOT" => info.boot = words(),
+                b"NAMESPACE" => info.namespace = words(),
+                b"STARTED" => info.started = number(),
+                b"EXPIRES" => info.expires = seconds(value),
+                b"DEADLINE" => info.deadline = number(),
+                b"TOKEN" => info.token = words().filter(|token| is_token(token)),
+                b"KIND" => info.kind = std::str::from_utf8(value).ok().and_then(Kind::from_word).unwrap_or(Kind::Lease),
+                _ => {}
+            }
+        }
+        (info.pid != 0).then_some(info)
+    }
+}
+
+/// Reads as "PID 4711 (with, 'sleep 40', client cursor) on host b since 2026-01-25T10:30:00Z".
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PID {} ({}", self.pid, self.kind.word())?;
+        if let Some(command) = &self.command {
+            write!(f, ", '{}'", escape(shorten(command).as_bytes()))?;
+        }
+        if let Some(client) = &self.client {
+            write!(f, ", client {}", escape(client.as_bytes()))?;
+        }
+        f.write_str(")")?;
+        if let Some(host) = &self.host {
+            write!(f, " on host {}", escape(host.as_bytes()))?;
+        }
+        if let Some(acquired) = self.acquired {
+            write!(f, " since {}", utc(acquired))?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a token that no other hold has: two processes differ in PID, two holds of one process in time.
+pub fn new_token() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", std::process::id(), now.as_nanos())
+}
+
+/// Tokens become part of file names, so nothing else may pass for one.
+fn is_token(token: &str) -> bool {
+    (1..=64).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// Seconds since 1970 as "2026-01-25T10:30:00Z".
+pub fn utc(seconds: i64) -> String {
+    match chrono::DateTime::from_timestamp(seconds, 0) {
+        Some(time) => time.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        None => seconds.to_string(),
+    }
+}
+
+fn seconds(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.timestamp())
+}
+
+fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    Some((&line[..colon], line[colon + 1..].trim_ascii()))
+}
+
+fn shorten(command: &str) -> String {
+    match command.char_indices().nth(MAX_COMMAND_CHARS) {
+        Some((end, _)) => format!("{}…", &command[..end]),
+        None => command.to_owned(),
+    }
+}
+
+/// Makes bytes safe for one line and for a terminal: control and invisible characters, backslashes and what is not
+/// UTF-8 become `\n`, `\x1b`, `\u{202e}` and the like.
+pub fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\\' => text.push_str("\\\\"),
+                '\n' => text.push_str("\\n"),
+                '\t' => text.push_str("\\t"),
+                '\r' => text.push_str("\\r"),
+                _ if char.is_ascii_control() => text.push_str(&format!("\\x{:02x}", char as u32)),
+                _ if char.is_control() || is_invisible(char) => text.push_str(&format!("\\u{{{:x}}}", char as u32)),
+                _ => text.push(char),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// Marks that turn or hide text around them, see Unicode's technical report 36 on visual spoofing.
+fn is_invisible(char: char) -> bool {
+    matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Undoes [`escape`]; an escape that it would not write stands for itself.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, after)) = rest.split_first() {
+        let (known, length) = if first == b'\\' { unescape_one(after) } else { (None, 0) };
+        match known {
+            Some(escaped) => {
+                bytes.extend_from_slice(&escaped);
+                rest = &after[length..];
+            }
+            None => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+/// The bytes that an escape stands for and its length behind the backslash.
+fn unescape_one(after: &[u8]) -> (Option<Vec<u8>>, usize) {
+    let hex = |digits: &[u8]| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    match after {
+        [b'\\', ..] => (Some(vec![b'\\']), 1),
+        [b'n', ..] => (Some(vec![b'\n']), 1),
+        [b't', ..] => (Some(vec![b'\t']), 1),
+        [b'r', ..] => (Some(vec![b'\r']), 1),
+        [b'x', digits @ ..] if digits.len() >= 2 => (hex(&digits[..2]).map(|byte| vec![byte as u8]), 3),
+        [b'u', b'{', digits @ ..] => {
+            let Some(end) = digits.iter().position(|&byte| byte == b'}') else { return (None, 0) };
+            let char = hex(&digits[..end]).and_then(char::from_u32);
+            (char.map(|char| char.to_string().into_bytes()), end + 3)
+        }
+        _ => (None, 0),
+    }
+}
+
+fn path(bytes: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    std::ffi::OsString::from_vec(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_break_a_line_or_reach_a_terminal_raw() {
+        let mut info = Info::new(7, Kind::Lease);
+        info.target = Some(path(b"/x/\x1b[31m\nPID: 1\xff\\n\xe2\x80\xae".to_vec()));
+        info.token = Some("ab-12".into());
+        let text = info.encode();
+        assert_eq!(text.lines().count(), 4);
+        assert!(text.bytes().all(|byte| byte == b'\n' || !byte.is_ascii_control()));
+        assert_eq!(Info::decode(text.as_bytes()), Some(info));
+    }
+
+    #[test]
+    fn a_script_s_three_lines_are_understood() {
+        let info = Info::decode(b"PID: 12345\nACQUIRED: 2026-01-25T10:30:00Z\nHOSTNAME: macbook.local\n").unwrap();
+        assert_eq!((info.pid, info.kind), (12345, Kind::Script));
+        assert_eq!(info.acquired.map(utc).as_deref(), Some("2026-01-25T10:30:00Z"));
+        assert_eq!(info.host.as_deref(), Some("macbook.local"));
+    }
+
+    #[test]
+    fn a_half_written_file_tells_nothing_that_it_does_not_hold() {
+        let whole = Info { token: Some("ab".into()), ..Info::new(4711, Kind::Lease) }.encode();
+        for length in 0..whole.len() {
+            let info = Info::decode(&whole.as_bytes()[..length]);
+            assert!(info.is_none_or(|info| info.pid == 4711 && info.kind == Kind::Script));
+        }
+    }
+}

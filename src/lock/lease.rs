@@ -1,0 +1,185 @@
+//! Leases: locks that outlive the process that took them, in the name of an owner.
+
+use super::{
+    Busy, Claim, Error, Guard, Observer, Wait,
+    contend::{Contender, judge},
+    doubt_of, ending,
+    folder::{Folder, LockDir},
+    holder::{Here, State},
+    info::{Info, Kind},
+    level::Level,
+    shown, take,
+    target::{LockId, Target},
+};
+use crate::process::{self, Pid, Process};
+use std::{path::PathBuf, time::Duration};
+
+/// Until when a lease lasts, if nobody releases it.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The lease ends with this process; without it, with the shell that asks.
+    pub owner: Option<Pid>,
+    /// The lease ends after this long.
+    pub ttl: Option<Duration>,
+}
+
+/// Takes a lease on `target`.
+///
+/// # Errors
+///
+/// [`Error::Refused`] if no process can own the lease, [`Error::Busy`] if the lock was not free in time.
+pub fn acquire(
+    folder: &Folder,
+    target: &Target,
+    claim: &Claim,
+    terms: Terms,
+    wait: Wait,
+    observer: &dyn Observer,
+) -> Result<Guard, Error> {
+    let owner = match terms.owner {
+        Some(pid) => named_owner(pid)?,
+        None => asking_shell(&process::lineage())?,
+    };
+    take(folder, target, wait, observer, |contender| {
+        let mut info = contender.describe(claim);
+        info.pid = owner.pid;
+        info.started = Some(owner.started);
+        info.namespace = contender.here().namespace().map(str::to_owned);
+        info.command = claim.command.clone().or_else(|| process::command_line(owner.pid));
+        if let Some(ttl) = terms.ttl {
+            // Rounded up: nobody's lease is to end early by the rounding.
+            info.expires = Some(process::wall_clock().saturating_add_unsigned(ttl.as_secs()).saturating_add(1));
+            info.deadline = Some((process::uptime() + ttl).as_millis().try_into().unwrap_or(u64::MAX));
+        }
+        info
+    })
+}
+
+impl Guard {
+    /// Leaves the lock held as the lease that its `info` tells of, and lets only the guard go.
+    pub fn leave_lease(mut self) -> LockId {
+        self.ended = true;
+        self.target.id.clone()
+    }
+}
+
+fn named_owner(pid: Pid) -> Result<Process, Error> {
+    let gone = || {
+        Error::Refused(format!("owner PID {pid} is not running; name one that lives as long as the lease is wanted"))
+    };
+    if pid <= 1 {
+        return Err(Error::Refused(format!(
+            "PID {pid} cannot own a lease, for it never ends; name the process that works under the lock"
+        )));
+    }
+    process::look_up(pid).filter(|owner| !owner.zombie).ok_or_else(gone)
+}
+
+/// The nearest ancestor that is not merely the subshell of a command substitution.
+///
+/// `lock=$(file-lock acquire f 2>&1)` runs us in a subshell that ends at once. Such a subshell was forked and never
+/// called exec, and its parent reads its standard output. A subshell written as `( … )` is not read by its parent: it
+/// is what the user means by "this shell".
+fn asking_shell(lineage: &[Process]) -> Result<Process, Error> {
+    let ancestors = lineage.get(1..).unwrap_or_default();
+    let shell = ancestors
+        .iter()
+        .find(|process| !(process.never_executed && process::reads_output_of(process.parent, process.pid)));
+    shell.filter(|process| !process.zombie).cloned().ok_or_else(|| {
+        Error::Refused(
+            "no shell is left to own the lease; name a process with --owner PID or LOCK_OWNER, or use 'file-lock with'"
+                .to_owned(),
+        )
+    })
+}
+
+/// How a release is asked for.
+#[derive(Clone, Debug)]
+pub struct Release {
+    pub id: LockId,
+    /// The target as the user wrote it, unless the lock's name was given.
+    pub given: Option<PathBuf>,
+    /// Past the owner.
+    pub force: bool,
+}
+
+/// Ends a lease: the innermost one on the target whose owner is this process or one of its ancestors.
+///
+/// # Errors
+///
+/// [`Error::Refused`] if there is no such lease; nothing has changed then.
+pub fn release(folder: &Folder, request: &Release, wait: Wait, observer: &dyn Observer) -> Result<Info, Error> {
+    let target = subject(folder, request)?;
+    let mut contender = Contender::new(folder, &target, wait, observer);
+    let (level, info) = match innermost(folder, &target, contender.here())? {
+        Some(found) => found,
+        None => outermost(folder, &target, contender.here(), request.force)?,
+    };
+    let ended = || Error::Refused(format!("the lease on '{}' has ended already", shown(&target.given)));
+    let Some(file) = contender.lock_from_inside(&level)? else { return Err(ended()) };
+    // It may have expired and been taken over while we came here.
+    let now = LockDir::read(&level.dir)?.and_then(|dir| dir.info);
+    if now.is_none_or(|now| now.token != info.token) {
+        return Err(ended());
+    }
+    observer.notice(super::Event::Releasing(&level.dir));
+    ending::end(folder, &target, &level)?;
+    drop(file);
+    ending::sweep_above(folder, &target, &level)?;
+    observer.notice(super::Event::Released);
+    Ok(info)
+}
+
+/// The file that a release is about, as far as it can be known.
+fn subject(folder: &Folder, request: &Release) -> Result<Target, Error> {
+    let known = LockDir::read(&folder.level(&request.id).dir)?.and_then(|dir| dir.info).and_then(|info| info.target);
+    let path = known.unwrap_or_else(|| PathBuf::from(request.id.as_str()));
+    Ok(Target { given: request.given.clone().unwrap_or_else(|| path.clone()), path, id: request.id.clone() })
+}
+
+fn innermost(folder: &Folder, target: &Target, here: &Here) -> Result<Option<(Level, Info)>, Error> {
+    let mut found = None;
+    let mut level = folder.level(&target.id);
+    // A lock may have ended before one inside it, and then has no name any more.
+    while let Some(dir) = LockDir::read(&level.dir)? {
+        let ours = dir.info.filter(|info| info.kind == Kind::Lease && here.descends_from(info));
+        let inside = level.inside();
+        found = ours.map(|info| (level, info)).or(found);
+        level = inside;
+    }
+    Ok(found)
+}
+
+/// The lock that a forced release ends, or why there is none that this process may end.
+fn outermost(folder: &Folder, target: &Target, here: &Here, force: bool) -> Result<(Level, Info), Error> {
+    let level = folder.level(&target.id);
+    let name = shown(&target.given);
+    let Some(dir) = LockDir::read(&level.dir)? else {
+        return Err(Error::Refused(format!("'{name}' is not locked, so there is nothing to release")));
+    };
+    let state = judge(here, &dir, !super::census::is_guarded(&level)?);
+    let Some(info) = dir.info else {
+        return Err(Error::Refused(format!("the lock on '{name}' names no holder; run 'file-lock cleanup'")));
+    };
+    if info.kind.keeps_guard() && state == State::Alive {
+        return Err(Error::Refused(format!(
+            "'{name}' is held by {info}, which is at work: the lock ends with that process, not by a release"
+        )));
+    }
+    if force {
+        return Ok((level, info));
+    }
+    if let State::Dead(_) = state {
+        return Err(Error::Refused(format!(
+            "'{name}' was held by {info}, and that hold is over: its owner has ended or its time is up; nothing to release"
+        )));
+    }
+    if let Some(doubt) = doubt_of(&state) {
+        let busy =
+            Busy { target: target.given.clone(), holder: Some(info), doubt: Some(doubt), waited: Duration::ZERO };
+        return Err(Error::Refused(busy.to_string()));
+    }
+    Err(Error::Refused(format!(
+        "'{name}' is held by {info}: only that process and those it started may release it, or you with --force"
+    )))
+}

@@ -1,0 +1,261 @@
+//! Locks on targets: taken, nested, leased, judged and cleaned up.
+//!
+//! The story in one paragraph. A target's lock is named after its canonical path ([`target`]) and lies in the lock
+//! folder ([`folder`], [`level`]). Whoever works under it holds the kernel lock on its guard file ([`guard`]) and says
+//! so in a lock directory with an `info` file ([`info`]), which the old shell scripts understand and respect. `acquire`
+//! leaves only the directory behind, a lease in the name of an owner ([`lease`]); [`holder`] judges whether that owner
+//! lives. Contenders ([`contend`]) queue in the kernel and wait for the living; what the dead left is cleared, and locks are
+//! given back, in one way ([`ending`]). Processes inside a lock contend one level further down, by the same rules. [`census`] looks at all locks at once.
+//!
+//! One invariant carries the rest: **a lock directory changes only under its exclusive guard.**
+//!
+//! This module never reads or writes the data that it guards.
+//!
+//! # Limitations
+//!
+//! Locks are advisory: who writes past them is not stopped. A lock folder guards only those who share it. See
+//! `docs/locking.md` for network file systems and containers.
+//!
+//! If a `with` is killed in the instant between the removal of its `info` and the unlocking of its guard, a daemon that
+//! its command left behind keeps the guard locked until the daemon ends.
+
+pub mod census;
+mod contend;
+mod ending;
+pub mod folder;
+pub mod guard;
+pub mod holder;
+pub mod info;
+pub mod lease;
+pub mod level;
+pub mod target;
+
+use self::{
+    contend::Contender,
+    folder::Folder,
+    holder::{Doubt, State},
+    info::{Info, Kind},
+    level::Level,
+    target::Target,
+};
+use std::{
+    fmt,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How long to wait for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Zero tries once.
+    pub timeout: Duration,
+    /// The longest time between two looks where the system reports nothing.
+    pub retry: Duration,
+}
+
+impl Wait {
+    /// Tries once.
+    pub const NOT: Wait = Wait { timeout: Duration::ZERO, retry: Duration::from_millis(100) };
+}
+
+/// Who asks for a lock, as it will stand in the lock's `info`.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub kind: Kind,
+    /// What the holder runs, for people who wait.
+    pub command: Option<String>,
+    /// The client's name for itself.
+    pub client: Option<String>,
+}
+
+/// What happens to a lock, told while it happens.
+pub enum Event<'a> {
+    Acquiring(&'a Path),
+    LockFile(&'a Path),
+    /// It has taken a second already. Told once.
+    Waiting {
+        target: &'a Path,
+        holder: Option<&'a Info>,
+    },
+    Acquired(&'a Path),
+    Releasing(&'a Path),
+    Released,
+    /// The lock folder can be written by others.
+    OpenFolder(&'a Path),
+}
+
+/// Whoever wants to hear of events.
+pub trait Observer {
+    fn notice(&self, event: Event<'_>);
+}
+
+/// Why there is no lock.
+#[derive(Debug)]
+pub enum Error {
+    /// The lock was not free in time.
+    Busy(Box<Busy>),
+    /// A file that the lock needs could not be used.
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    /// The request itself cannot be met; the text says why and what to do.
+    Refused(String),
+}
+
+/// A lock that was not free in time.
+#[derive(Debug)]
+pub struct Busy {
+    pub target: PathBuf,
+    pub holder: Option<Info>,
+    pub doubt: Option<Doubt>,
+    pub waited: Duration,
+}
+
+impl Error {
+    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Error::Io { doing, path: path.to_owned(), source }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Busy(busy) => busy.fmt(f),
+            Error::Io { doing, path, source } => write!(f, "cannot {doing} '{}': {source}", shown(path)),
+            Error::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = shown(&self.target);
+        match &self.holder {
+            Some(holder) => write!(f, "lock on '{target}' is held by {holder}")?,
+            None => write!(f, "lock on '{target}' is being taken or given back by another process")?,
+        }
+        // In tenths, rounded down: nobody wants to read that 5 s took 5.002.
+        write!(f, "; waited {}s; ", (self.waited.as_millis() / 100) as f64 / 10.0)?;
+        match &self.doubt {
+            Some(_) => write!(
+                f,
+                "that holder cannot be judged from here: once you know that it is gone, run 'file-lock release --force {target}'"
+            ),
+            None => f.write_str("try again later, wait longer with --timeout, or look with 'file-lock show'"),
+        }
+    }
+}
+
+/// A path as it may be shown.
+pub fn shown(path: &Path) -> String {
+    info::escape(path.as_os_str().as_encoded_bytes())
+}
+
+/// Holding a `Guard` is holding the lock.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct Guard {
+    file: Arc<File>,
+    folder: Folder,
+    target: Target,
+    level: Level,
+    token: String,
+    ended: bool,
+}
+
+/// Holding a `SharedGuard` keeps writers out, not readers.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct SharedGuard {
+    _files: Vec<Arc<File>>,
+}
+
+/// Takes the lock on `target` for writing, at the level where this process stands.
+pub fn exclusive(
+    folder: &Folder,
+    target: &Target,
+    claim: &Claim,
+    wait: Wait,
+    observer: &dyn Observer,
+) -> Result<Guard, Error> {
+    take(folder, target, wait, observer, |contender| contender.describe(claim))
+}
+
+fn take(
+    folder: &Folder,
+    target: &Target,
+    wait: Wait,
+    observer: &dyn Observer,
+    describe: impl FnOnce(&Contender<'_>) -> Info,
+) -> Result<Guard, Error> {
+    let mut contender = Contender::new(folder, target, wait, observer);
+    let top = folder.level(&target.id);
+    observer.notice(Event::Acquiring(&target.given));
+    observer.notice(Event::LockFile(&top.dir));
+    folder.ensure(observer)?;
+    let info = describe(&contender);
+    let token = info.token.clone().expect("every description bears a token");
+    let (level, file) = contender.enter(top, &info)?;
+    observer.notice(Event::Acquired(&level.dir));
+    Ok(Guard { file, folder: folder.clone(), target: target.clone(), level, token, ended: false })
+}
+
+/// Waits until nobody else writes `target`, and keeps writers out until the value is dropped.
+///
+/// A reader needs it only until it has the file open: a file that is replaced atomically never changes once it is open.
+pub fn shared(folder: &Folder, target: &Target, wait: Wait, observer: &dyn Observer) -> Result<SharedGuard, Error> {
+    // Where nobody has ever locked anything there is nothing to wait for, and a reader leaves nothing behind.
+    let _files = if folder.exists(observer)? {
+        Contender::new(folder, target, wait, observer).pass(&folder.level(&target.id))?
+    } else {
+        Vec::new()
+    };
+    Ok(SharedGuard { _files })
+}
+
+impl Guard {
+    /// The word that sets this hold apart from every other.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Lets the programs that this process starts share the kernel lock: if this process is killed, the lock stays
+    /// held until they have ended.
+    pub fn inherit(&self) -> io::Result<()> {
+        crate::process::inherit(&self.file)
+    }
+
+    /// Gives the lock back. If that fails, the kernel frees the guard with this process all the same, and the next
+    /// contender clears the rest.
+    pub fn release(mut self, observer: &dyn Observer) -> Result<(), Error> {
+        observer.notice(Event::Releasing(&self.level.dir));
+        let result = self.end();
+        observer.notice(Event::Released);
+        result
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.ended = true;
+        let result = ending::end(&self.folder, &self.target, &self.level);
+        // Not left to closing: a daemon that inherited the descriptor would keep the lock.
+        _ = guard::unlock(&self.file);
+        result.and_then(|()| ending::sweep_above(&self.folder, &self.target, &self.level))
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.ended {
+            // On the way out of an error already; the next contender clears what remains.
+            _ = self.end();
+        }
+    }
+}
+
+fn doubt_of(state: &State) -> Option<Doubt> {
+    match state {
+        State::Unknown(doubt) => Some(doubt.clone()),
+        State::Alive | State::Dead(_) => None,
+    }
+}

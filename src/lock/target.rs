@@ -1,0 +1,107 @@
+//! Which file is meant: one target has one lock, however its path is spelled.
+
+use sha2::{Digest, Sha256};
+use std::{
+    ffi::OsString,
+    fmt, fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+/// Links followed from a target that does not exist yet; the kernel gives up at as many (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
+/// A file to be guarded, as the user wrote it and as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// As the user wrote it.
+    pub given: PathBuf,
+    /// Absolute, without symbolic links, `.` and `..`, as far as the file exists.
+    pub path: PathBuf,
+    pub id: LockId,
+}
+
+/// The lock's name: the SHA-256 of the canonical path, in 64 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LockId(String);
+
+impl LockId {
+    /// The lock of a canonical path.
+    pub fn of(path: &Path) -> Self {
+        let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+        LockId(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Takes a word for a lock's name if it has exactly its form, so that no path can pass for one.
+    pub fn parse(word: &str) -> Option<Self> {
+        let has_form = word.len() == 64 && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        has_form.then(|| LockId(word.to_owned()))
+    }
+
+    /// The 64 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Target {
+    /// Finds out which file `given` names. The file need not exist, nor the folders above it.
+    pub fn resolve(given: &Path) -> io::Result<Self> {
+        if given.as_os_str().is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is empty"));
+        }
+        let path = canonical(given)?;
+        Ok(Target { given: given.to_owned(), id: LockId::of(&path), path })
+    }
+}
+
+fn canonical(given: &Path) -> io::Result<PathBuf> {
+    let mut path = given.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::canonicalize(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => return result,
+        }
+        // Not there yet: a link that leads nowhere names the file that it will lead to.
+        match fs::read_link(&path) {
+            Ok(link) => path = folder_of(&path).join(link),
+            Err(_) => return missing(&path),
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::ELOOP))
+}
+
+/// The canonical path that a missing file will have: that of the deepest folder that exists, and the rest.
+fn missing(path: &Path) -> io::Result<PathBuf> {
+    let mut rest: Vec<OsString> = Vec::new();
+    let mut folder = path;
+    loop {
+        match folder.components().next_back() {
+            Some(Component::Normal(name)) => rest.push(name.to_owned()),
+            // What a `..` leads to is unknown while what is before it does not exist.
+            _ => return Err(io::Error::from(io::ErrorKind::NotFound)),
+        }
+        folder = folder_of(folder);
+        match fs::canonicalize(folder) {
+            Ok(mut canonical) => {
+                canonical.extend(rest.iter().rev());
+                return Ok(canonical);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The folder that a path lies in; that of a bare name is `.`, where [`Path::parent`] says "".
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,3 @@
+#![no_main]
+
+memlatch::program!(memlatch::run);

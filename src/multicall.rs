@@ -1,0 +1,88 @@
+//! Which tool is meant: by the name the binary was called with, else by the first word. Pure.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
+
+/// What this binary can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    FileLock,
+    MemoryUpdate,
+    MemoryRead,
+    AtomicWrite,
+}
+
+impl Tool {
+    /// All tools, in the order in which help lists them.
+    pub const ALL: [Tool; 4] = [Tool::FileLock, Tool::MemoryUpdate, Tool::MemoryRead, Tool::AtomicWrite];
+
+    /// The tool's name, as a command and as a first word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tool::FileLock => "file-lock",
+            Tool::MemoryUpdate => "memory-update",
+            Tool::MemoryRead => "memory-read",
+            Tool::AtomicWrite => "atomic-write",
+        }
+    }
+
+    fn named(name: &OsStr) -> Option<Self> {
+        Tool::ALL.into_iter().find(|tool| name == tool.name())
+    }
+}
+
+/// A command line with its tool found out.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Call {
+    /// `None`: memlatch itself is meant.
+    pub tool: Option<Tool>,
+    /// The words behind the tool's name.
+    pub words: Vec<OsString>,
+}
+
+/// Finds out the tool. Only whole names count, with or without `.sh` or `.exe` in `argv[0]`.
+pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Call {
+    let mut args = args.into_iter();
+    let called = args.next().unwrap_or_default();
+    let mut words: Vec<OsString> = args.collect();
+    if let Some(tool) = by_path(Path::new(&called)) {
+        return Call { tool: Some(tool), words };
+    }
+    let tool = words.first().and_then(|word| Tool::named(word));
+    if tool.is_some() {
+        words.remove(0);
+    }
+    Call { tool, words }
+}
+
+fn by_path(path: &Path) -> Option<Tool> {
+    let name = path.file_name()?;
+    let stem = path.file_stem()?;
+    let has_ending = path.extension().is_some_and(|ending| ending == "sh" || ending == "exe");
+    Tool::named(if has_ending { stem } else { name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool(args: &[&str]) -> (Option<Tool>, usize) {
+        let call = dispatch(args.iter().map(OsString::from));
+        (call.tool, call.words.len())
+    }
+
+    #[test]
+    fn only_whole_names_are_tools() {
+        assert_eq!(tool(&["/x/file-lock", "show"]), (Some(Tool::FileLock), 1));
+        assert_eq!(tool(&["./scripts/memory-update.sh", "f", "."]), (Some(Tool::MemoryUpdate), 2));
+        assert_eq!(tool(&["memory-read.exe"]), (Some(Tool::MemoryRead), 0));
+        assert_eq!(tool(&["memlatch", "atomic-write", "f"]), (Some(Tool::AtomicWrite), 1));
+        for other in ["my-file-lock", "file-lock2", "file-lock.sh.bak", "file-lock.py", "FILE-LOCK"] {
+            assert_eq!(tool(&[other, "x"]), (None, 1), "{other}");
+        }
+        assert_eq!(tool(&["memlatch", "file-lock.sh"]), (None, 1));
+        assert_eq!(tool(&[]), (None, 0));
+    }
+}

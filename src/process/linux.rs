@@ -1,0 +1,123 @@
+//! Linux: `/proc`, inotify and pidfd. See proc(5), inotify(7), pidfd_open(2).
+
+use super::{Pid, Process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::inotify,
+    process::{PidfdFlags, pidfd_open},
+};
+use std::{fs, os::fd::OwnedFd, path::Path, time::Duration};
+
+/// "forked but didn't exec", from `include/linux/sched.h`; the kernel shows it in `/proc/PID/stat`.
+const PF_FORKNOEXEC: u64 = 0x40;
+
+/// Names this boot of this kernel.
+pub fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim_end().to_owned())
+}
+
+/// When the system started, in seconds since 1970 by the present wall clock.
+pub fn boot_time() -> Option<i64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+}
+
+/// Names the PID namespace of this process; numbers of processes mean something only within it.
+pub fn pid_namespace() -> Option<String> {
+    let name = fs::read_link("/proc/self/ns/pid").ok()?;
+    let name = name.to_str()?;
+    Some(name.strip_prefix("pid:[")?.strip_suffix(']')?.to_owned())
+}
+
+/// What the system says about `pid`, or `None` if there is no such process.
+pub fn look_up(pid: Pid) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses and may hold anything, even ')'.
+    let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(end_of_name + 2..)?).ok()?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    // proc_pid_stat(5) counts from 1 and `fields` starts with the third.
+    let field = |number: usize| fields.get(number - 3).copied();
+    Some(Process {
+        pid,
+        parent: field(4)?.parse().ok()?,
+        started: field(22)?.parse().ok()?,
+        zombie: matches!(field(3)?, "Z" | "X"),
+        never_executed: field(9)?.parse::<u64>().ok()? & PF_FORKNOEXEC != 0,
+    })
+}
+
+/// The words that `pid` was started with, joined by spaces.
+pub fn command_line(pid: Pid) -> Option<String> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = words.strip_suffix(b"\0").unwrap_or(&words);
+    let line: Vec<u8> = words.iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect();
+    Some(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// Whether `reader` has the read end of the pipe open that is `writer`'s standard output.
+///
+/// It tells the subshell of a command substitution from one that a script opened with `( … )`.
+pub fn reads_output_of(reader: Pid, writer: Pid) -> bool {
+    let Ok(output) = fs::read_link(format!("/proc/{writer}/fd/1")) else { return false };
+    if !output.to_string_lossy().starts_with("pipe:[") {
+        return false;
+    }
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{reader}/fd")) else { return false };
+    descriptors.flatten().any(|descriptor| {
+        fs::read_link(descriptor.path()).is_ok_and(|file| file == output)
+            && is_read_end(reader, &descriptor.file_name().to_string_lossy())
+    })
+}
+
+fn is_read_end(pid: Pid, descriptor: &str) -> bool {
+    let Ok(facts) = fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")) else { return false };
+    let flags = facts.lines().find_map(|line| line.strip_prefix("flags:"));
+    flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & 0o3 == 0)
+}
+
+/// What a wait can be woken by.
+pub struct Events {
+    changes: Option<OwnedFd>,
+    end: Option<OwnedFd>,
+    wants_end: bool,
+}
+
+impl Events {
+    pub fn new(dir: &Path, pid: Option<Pid>) -> Self {
+        Events { changes: changes_in(dir).ok(), end: pid.and_then(end_of), wants_end: pid.is_some() }
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.changes.is_some() && (self.end.is_some() || !self.wants_end)
+    }
+
+    pub fn wait(&self, timeout: Duration) {
+        let mut sources: Vec<PollFd<'_>> =
+            self.changes.iter().chain(&self.end).map(|source| PollFd::new(source, PollFlags::IN)).collect();
+        let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
+        // An interrupted wait is a short one, and the caller looks again after any.
+        _ = poll(&mut sources, Some(&timeout));
+    }
+}
+
+fn changes_in(dir: &Path) -> rustix::io::Result<OwnedFd> {
+    use inotify::{CreateFlags, WatchFlags};
+    let queue = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+    let what = WatchFlags::DELETE
+        | WatchFlags::MOVED_FROM
+        | WatchFlags::MOVED_TO
+        | WatchFlags::CLOSE_WRITE
+        | WatchFlags::DELETE_SELF
+        | WatchFlags::MOVE_SELF
+        | WatchFlags::ONLYDIR
+        | WatchFlags::DONT_FOLLOW;
+    inotify::add_watch(&queue, dir, what)?;
+    Ok(queue)
+}
+
+fn end_of(pid: Pid) -> Option<OwnedFd> {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().ok()?)?;
+    pidfd_open(pid, PidfdFlags::empty()).ok()
+}

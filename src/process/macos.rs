@@ -1,0 +1,89 @@
+//! macOS: libproc and sysctl. There is no inotify and no pidfd, so waits end by their timeout.
+//!
+//! Type-checked only: see docs/contributing.md.
+
+use super::{Pid, Process};
+use std::{ffi::CStr, mem::MaybeUninit, path::Path, time::Duration};
+
+/// "process has called exec", from `<sys/proc_info.h>`; libc does not declare it.
+const PROC_FLAG_EXEC: u32 = 0x4000;
+
+/// Names this boot of this kernel.
+pub fn boot_id() -> Option<String> {
+    let mut text = [0u8; 64];
+    sysctl(c"kern.bootsessionuuid", &mut text)?;
+    Some(CStr::from_bytes_until_nul(&text).ok()?.to_str().ok()?.to_owned())
+}
+
+/// When the system started, in seconds since 1970 by the present wall clock.
+pub fn boot_time() -> Option<i64> {
+    let mut bytes = [0u8; size_of::<libc::timeval>()];
+    let length = sysctl(c"kern.boottime", &mut bytes)?;
+    // The seconds come first and take eight bytes in every ABI of the supported targets.
+    (length >= 8).then(|| i64::from_ne_bytes(bytes[..8].try_into().expect("eight bytes are eight bytes")))
+}
+
+/// macOS has no PID namespaces.
+pub fn pid_namespace() -> Option<String> {
+    None
+}
+
+/// What the system says about `pid`, or `None` if there is no such process.
+pub fn look_up(pid: Pid) -> Option<Process> {
+    let mut info = MaybeUninit::<libc::proc_bsdinfo>::zeroed();
+    let size = size_of::<libc::proc_bsdinfo>() as libc::c_int;
+    // SAFETY: the buffer is as large as the call is told, and outlives it.
+    let written =
+        unsafe { libc::proc_pidinfo(pid.try_into().ok()?, libc::PROC_PIDTBSDINFO, 0, info.as_mut_ptr().cast(), size) };
+    if written != size {
+        return None;
+    }
+    // SAFETY: the call filled the whole structure, which was zeroed before and holds only integers.
+    let info = unsafe { info.assume_init() };
+    Some(Process {
+        pid,
+        parent: info.pbi_ppid,
+        started: info.pbi_start_tvsec * 1_000_000 + info.pbi_start_tvusec,
+        zombie: info.pbi_status == libc::SZOMB,
+        never_executed: info.pbi_flags & PROC_FLAG_EXEC == 0,
+    })
+}
+
+/// The words that `pid` was started with: not read on macOS, where the call needs rights over the process.
+pub fn command_line(_pid: Pid) -> Option<String> {
+    None
+}
+
+/// Whether `reader` reads what `writer` prints.
+///
+/// macOS does not tell who holds the other end of a pipe. Our own standard output stands in for it: if it is a
+/// pipe, the subshells above us are taken for those of a command substitution.
+pub fn reads_output_of(_reader: Pid, _writer: Pid) -> bool {
+    rustix::fs::fstat(std::io::stdout())
+        .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Fifo)
+}
+
+/// What a wait can be woken by: nothing here but its timeout.
+pub struct Events;
+
+impl Events {
+    pub fn new(_dir: &Path, _pid: Option<Pid>) -> Self {
+        Events
+    }
+
+    pub fn is_complete(&self) -> bool {
+        false
+    }
+
+    pub fn wait(&self, timeout: Duration) {
+        std::thread::sleep(timeout);
+    }
+}
+
+fn sysctl(name: &CStr, value: &mut [u8]) -> Option<usize> {
+    let mut length = value.len();
+    // SAFETY: the name ends with a NUL, the buffer is as long as `length` says, and nothing is set.
+    let status =
+        unsafe { libc::sysctlbyname(name.as_ptr(), value.as_mut_ptr().cast(), &mut length, std::ptr::null_mut(), 0) };
+    (status == 0).then_some(length)
+}

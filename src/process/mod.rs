@@ -1,0 +1,125 @@
+//! What only the operating system can tell or do: processes, boots, signals, events.
+//!
+//! The one folder with OS-specific and unsafe code. Every function here has the same signature on
+//! Linux and macOS; what a system cannot tell is `None`, and callers treat it as unknown.
+
+mod entry;
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(not(target_os = "macos"), path = "linux.rs")]
+mod os;
+mod signals;
+mod stack;
+
+use std::{
+    fs::File,
+    io,
+    os::fd::AsFd,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+pub use entry::start;
+pub use os::{boot_id, boot_time, command_line, look_up, pid_namespace, reads_output_of};
+pub use signals::{Signals, deliver};
+pub use stack::on_stack;
+
+/// A process number.
+pub type Pid = u32;
+
+/// What the system says about one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub pid: Pid,
+    pub parent: Pid,
+    /// When it started, in a unit of the system's own that never changes while it lives.
+    pub started: u64,
+    /// It has ended and only waits for its parent to ask for its status.
+    pub zombie: bool,
+    /// It was forked and never called exec since: a subshell, say.
+    pub never_executed: bool,
+}
+
+/// This process and its ancestors, nearest first.
+pub fn lineage() -> Vec<Process> {
+    let mut line = Vec::new();
+    let mut next = std::process::id();
+    // A parent can end and its number be reused while we climb, hence the bound.
+    while next > 1 && line.len() < 1024 {
+        let Some(process) = look_up(next) else { break };
+        next = process.parent;
+        line.push(process);
+    }
+    line
+}
+
+/// Whether there is a process `pid`, even one that [`look_up`] may not look at.
+pub fn exists(pid: Pid) -> bool {
+    let Some(pid) = pid.try_into().ok().and_then(rustix::process::Pid::from_raw) else { return false };
+    // Signal 0 is only checked, see kill(2): EPERM says that there is such a process and that it is not ours.
+    matches!(rustix::process::test_kill_process(pid), Ok(()) | Err(rustix::io::Errno::PERM))
+}
+
+/// Seconds since the system started, sleep included; it does not jump when somebody sets the clock.
+pub fn uptime() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    // On macOS CLOCK_MONOTONIC counts time asleep, see clock_gettime(3) there.
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let now = rustix::time::clock_gettime(clock);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+}
+
+/// Seconds since 1970 by the wall clock.
+pub fn wall_clock() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_secs() as i64,
+        Err(before) => -(before.duration().as_secs() as i64),
+    }
+}
+
+/// The name of this host, as `hostname` prints it.
+pub fn host_name() -> String {
+    hostname::get().map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Lets a descriptor stay open in programs that this process starts from now on.
+pub fn inherit(file: &File) -> io::Result<()> {
+    Ok(rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty())?)
+}
+
+/// Whether standard output and standard error both go to the null device.
+pub fn is_silenced() -> bool {
+    is_null(io::stdout()) && is_null(io::stderr())
+}
+
+fn is_null(stream: impl AsFd) -> bool {
+    let Ok(stream) = rustix::fs::fstat(stream) else { return false };
+    let Ok(null) = rustix::fs::stat("/dev/null") else { return false };
+    rustix::fs::FileType::from_raw_mode(stream.st_mode) == rustix::fs::FileType::CharacterDevice
+        && stream.st_rdev == null.st_rdev
+}
+
+/// Waits for a change in a lock directory or for a process to end, whichever comes first.
+pub struct Watch {
+    events: os::Events,
+}
+
+impl Watch {
+    /// Starts to watch `dir` and, if given, the process `pid`.
+    ///
+    /// Whoever wants to miss nothing looks at the directory and the process again after this call.
+    pub fn new(dir: &Path, pid: Option<Pid>) -> Self {
+        Watch { events: os::Events::new(dir, pid) }
+    }
+
+    /// Whether the system reports everything asked for. Otherwise the caller has to look by itself.
+    pub fn is_complete(&self) -> bool {
+        self.events.is_complete()
+    }
+
+    /// Sleeps until something happened, or for `timeout` at the longest.
+    pub fn wait(&self, timeout: Duration) {
+        self.events.wait(timeout);
+    }
+}

@@ -1,0 +1,112 @@
+//! Signals for a process that waits for its command and must not end before it.
+
+use rustix::process::{Pid as RawPid, Signal, kill_process};
+use std::{
+    io,
+    mem::MaybeUninit,
+    os::unix::process::CommandExt,
+    process::{Child, Command},
+    ptr,
+};
+
+/// Those that people and service managers end or poke a command with.
+const FORWARDED: [libc::c_int; 6] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
+
+/// The signals of [`FORWARDED`] and SIGCHLD, held back from now on and fetched one at a time.
+pub struct Signals {
+    set: libc::sigset_t,
+    /// What was held back before.
+    old: libc::sigset_t,
+}
+
+/// One signal that came in.
+pub struct Received {
+    pub number: libc::c_int,
+    /// The terminal sent it to the whole foreground group, so the command has it already.
+    pub from_terminal: bool,
+}
+
+impl Signals {
+    /// Holds the signals back.
+    pub fn hold() -> io::Result<Self> {
+        let mut set = MaybeUninit::uninit();
+        let mut old = MaybeUninit::uninit();
+        // SAFETY: sigemptyset initialises the set before anything reads it; the numbers are valid signals; a successful
+        // pthread_sigmask initialises the old mask; SIG_DFL is a valid disposition.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            for signal in FORWARDED {
+                libc::sigaddset(set.as_mut_ptr(), signal);
+            }
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
+            // A parent may have left SIGCHLD ignored: then nobody would tell us of our child's end, see wait(2).
+            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+            match libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), old.as_mut_ptr()) {
+                0 => Ok(Signals { set: set.assume_init(), old: old.assume_init() }),
+                error => Err(io::Error::from_raw_os_error(error)),
+            }
+        }
+    }
+
+    /// Starts a program for which nothing is held back but what was before: a mask is inherited through exec, see
+    /// signal(7), and a shell that never hears of SIGCHLD waits for ever.
+    pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        let old = self.old;
+        // SAFETY: between fork and exec only async-signal-safe functions may be called, and pthread_sigmask with valid
+        // pointers is one (signal-safety(7)).
+        unsafe {
+            command.pre_exec(move || match libc::pthread_sigmask(libc::SIG_SETMASK, &old, ptr::null_mut()) {
+                0 => Ok(()),
+                error => Err(io::Error::from_raw_os_error(error)),
+            });
+        }
+        command.spawn()
+    }
+
+    /// Sleeps until one of the signals has come in.
+    pub fn next(&self) -> io::Result<Received> {
+        loop {
+            match self.wait() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    fn wait(&self) -> io::Result<Received> {
+        let mut facts = MaybeUninit::<libc::siginfo_t>::uninit();
+        // SAFETY: the set was initialised by `hold`, and the buffer is one siginfo_t.
+        let number = unsafe { libc::sigwaitinfo(&self.set, facts.as_mut_ptr()) };
+        if number < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a successful sigwaitinfo(2) fills in at least the number, the code and the error.
+        let facts = unsafe { facts.assume_init() };
+        Ok(Received { number, from_terminal: facts.si_code == libc::SI_KERNEL })
+    }
+
+    /// macOS has no sigwaitinfo(2), so who sent a signal is guessed from the group that the terminal serves.
+    #[cfg(target_os = "macos")]
+    fn wait(&self) -> io::Result<Received> {
+        let mut number = 0;
+        // SAFETY: the set was initialised by `hold`, and `number` is one int.
+        match unsafe { libc::sigwait(&self.set, &mut number) } {
+            0 => {}
+            error => return Err(io::Error::from_raw_os_error(error)),
+        }
+        let typed = matches!(number, libc::SIGINT | libc::SIGQUIT);
+        let in_foreground =
+            rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp());
+        Ok(Received { number, from_terminal: typed && in_foreground })
+    }
+}
+
+/// Sends signal `number` to the process `pid`, which must be an unreaped child of ours.
+pub fn deliver(number: libc::c_int, pid: u32) {
+    if let (Some(signal), Some(pid)) = (Signal::from_named_raw(number), RawPid::from_raw(pid as i32)) {
+        // The child may have ended already, and then nobody is left to be told.
+        _ = kill_process(pid, signal);
+    }
+}

@@ -1,0 +1,207 @@
+//! Durable replacement of a file: old or new, never a mixture and never nothing. The only user of tempfile.
+//!
+//! The order is the promise: temporary file in the target's folder, full write, owner and mode, fsync, rename, fsync of
+//! the folder. A process that dies between any two steps leaves the old file, or the new one, and at most one temporary
+//! file, whose name bears the target's and the token of the lock that its writer held: whoever clears that lock removes
+//! it.
+//!
+//! # Limitations
+//!
+//! Hard links are split: the name that is written gets a new file. Extended attributes are not carried over. The disk is
+//! trusted to keep what it has acknowledged.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    fs::{self, File, Metadata, Permissions},
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+use tempfile::{Builder, NamedTempFile};
+
+/// Whether the medium must have the data before success is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    Synced,
+    /// No fsync. A crash of the system may then leave an empty or an old file.
+    Unsynced,
+}
+
+/// Why a file was not replaced.
+#[derive(Debug)]
+pub struct Error {
+    doing: &'static str,
+    path: PathBuf,
+    source: io::Error,
+    /// The new content is in place, but its durability is not known.
+    visible: bool,
+}
+
+impl Error {
+    fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Error { doing, path: path.to_owned(), source, visible: false }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = crate::lock::shown(&self.path);
+        write!(f, "cannot {} '{path}': {}", self.doing, self.source)?;
+        if self.visible {
+            f.write_str("; the new content is visible, but it may not survive a crash of the system")
+        } else {
+            f.write_str("; the file is as it was")
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Replaces the content of `target` by what `write` writes. Everything is prepared before the first visible change.
+///
+/// `target` is a canonical path. `token` goes into the temporary file's name; `mode` of an old file, and its owner, are
+/// kept, and those of a new file are what the umask leaves of 0666.
+pub fn replace(
+    target: &Path,
+    token: &str,
+    durability: Durability,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    let old = match fs::symlink_metadata(target) {
+        Ok(facts) if facts.is_file() => Some(facts),
+        // It was one a moment ago, when its path was made canonical.
+        Ok(_) => return Err(Error::at("replace", target)(io::Error::other("it is no plain file any more"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Error::at("look at", target)(error)),
+    };
+    let folder_path = folder_of(target);
+    // Opened before anything changes: a folder that cannot be synced is found out in time.
+    let folder = File::open(folder_path).map_err(Error::at("open the folder", folder_path))?;
+    let mut temporary = create(target, token, old.as_ref())?;
+    let name = temporary.path().to_owned();
+    {
+        let mut buffer = io::BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
+        write(&mut buffer).and_then(|()| buffer.flush()).map_err(Error::at("write the new content of", target))?;
+    }
+    if let Some(old) = &old {
+        keep_owner_and_mode(temporary.as_file(), old).map_err(Error::at("keep owner and mode of", target))?;
+    }
+    if durability == Durability::Synced {
+        // A failed fsync is never tried again: the kernel may have dropped the dirty pages (see "fsyncgate",
+        // wiki.postgresql.org/wiki/Fsync_Errors). The temporary file goes, the old one stays.
+        temporary.as_file().sync_all().map_err(Error::at("sync", &name))?;
+    }
+    temporary.persist(target).map_err(|failed| Error::at("replace", target)(failed.error))?;
+    if durability == Durability::Synced {
+        folder
+            .sync_all()
+            .map_err(|source| Error { visible: true, ..Error::at("sync the folder", folder_path)(source) })?;
+    }
+    Ok(())
+}
+
+/// Copies the content of `source`, if it exists, to the file of the same name with `.bak` behind it.
+pub fn back_up(given: &Path, source: &Path, token: &str, durability: Durability) -> Result<(), Error> {
+    let mut old = match File::open(source) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::at("read", source)(error)),
+    };
+    let facts = old.metadata().map_err(Error::at("look at", source))?;
+    let backup = backup_of(given);
+    let folder_path = folder_of(&backup);
+    let folder = File::open(folder_path).map_err(Error::at("open the folder", folder_path))?;
+    let mut temporary = create(&backup, token, Some(&facts))?;
+    io::copy(&mut old, temporary.as_file_mut()).map_err(Error::at("write", temporary.path()))?;
+    keep_owner_and_mode(temporary.as_file(), &facts).map_err(Error::at("keep owner and mode for", &backup))?;
+    if durability == Durability::Synced {
+        temporary.as_file().sync_all().map_err(Error::at("sync", temporary.path()))?;
+    }
+    temporary.persist(&backup).map_err(|failed| Error::at("replace", &backup)(failed.error))?;
+    if durability == Durability::Synced {
+        folder.sync_all().map_err(Error::at("sync the folder", folder_path))?;
+    }
+    Ok(())
+}
+
+/// The backup's name.
+pub fn backup_of(given: &Path) -> PathBuf {
+    let mut name = given.as_os_str().to_owned();
+    name.push(".bak");
+    name.into()
+}
+
+/// Makes a folder, and those above it that are missing. `false` if it was there.
+///
+/// Their names have to be on the medium too, or a file in them is not.
+pub fn make_folder(folder: &Path, durability: Durability) -> Result<bool, Error> {
+    let mut missing = Vec::new();
+    for above in folder.ancestors().filter(|above| !above.as_os_str().is_empty()) {
+        if above.try_exists().map_err(Error::at("look at the folder", above))? {
+            break;
+        }
+        missing.push(above);
+    }
+    if missing.is_empty() {
+        return Ok(false);
+    }
+    fs::create_dir_all(folder).map_err(Error::at("make the folder", folder))?;
+    if durability == Durability::Synced {
+        for parent in missing.iter().map(|made| folder_of(made)) {
+            File::open(parent).and_then(|parent| parent.sync_all()).map_err(Error::at("sync the folder", parent))?;
+        }
+    }
+    Ok(true)
+}
+
+/// Removes what a writer that died left beside `target`.
+pub fn remove_leftovers(target: &Path, token: &str) {
+    for file in [target, &backup_of(target)] {
+        // It is litter, not damage: if it cannot be removed, the write that comes next can still succeed.
+        _ = fs::remove_file(folder_of(file).join(temporary_name(file, token)));
+    }
+}
+
+fn create(target: &Path, token: &str, old: Option<&Metadata>) -> Result<NamedTempFile, Error> {
+    let folder = folder_of(target);
+    let name = temporary_name(target, token);
+    let mut builder = Builder::new();
+    builder.prefix(&name).rand_bytes(0);
+    // An old file may be private, so its copy starts private and gets the old mode once it is complete.
+    builder.permissions(Permissions::from_mode(if old.is_some() { 0o600 } else { 0o666 }));
+    // tempfile adds the path to the error once more, and unescaped.
+    let bare = |error: io::Error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error);
+    builder.tempfile_in(folder).map_err(|error| Error::at("make a temporary file in", folder)(bare(error)))
+}
+
+/// The name is cut where a file name may be too long for the additions (NAME_MAX is 255 bytes).
+fn temporary_name(target: &Path, token: &str) -> OsString {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let ending = format!(".memlatch-{token}.tmp");
+    let name = target.file_name().unwrap_or_default().as_bytes();
+    let mut bytes = vec![b'.'];
+    bytes.extend_from_slice(&name[..name.len().min(254 - ending.len())]);
+    bytes.extend_from_slice(ending.as_bytes());
+    OsString::from_vec(bytes)
+}
+
+/// fchown(2) clears the set-user-ID bits, so the mode comes second.
+fn keep_owner_and_mode(file: &File, old: &Metadata) -> io::Result<()> {
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))?;
+    }
+    if new.mode() != old.mode() {
+        file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
+    }
+    Ok(())
+}
+
+/// The folder of a path; that of a bare name is `.`, where [`Path::parent`] says "".
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

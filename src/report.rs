@@ -1,0 +1,117 @@
+//! What people and scripts get to see: data on standard output, messages on standard error. The only printing.
+
+use crate::{
+    failure::{Failure, Kind},
+    lock::{Event, Observer, shown},
+    settings,
+};
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+/// The two output streams of a process.
+pub struct Console {
+    debug: bool,
+    color: bool,
+    is_terminal: bool,
+}
+
+impl Console {
+    /// A console that prints `[LOCK DEBUG]` lines if `debug`.
+    pub fn new(debug: bool) -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        let color = is_terminal && !settings::no_color() && settings::terminal_has_color();
+        Console { debug, color, is_terminal }
+    }
+
+    /// Tells of a success.
+    pub fn ok(&self, text: impl std::fmt::Display) {
+        self.message("[OK]", "32", &text.to_string());
+    }
+
+    /// Tells something worth knowing.
+    pub fn info(&self, text: impl std::fmt::Display) {
+        self.message("[INFO]", "34", &text.to_string());
+    }
+
+    /// Tells of a failure.
+    pub fn error(&self, text: impl std::fmt::Display) {
+        self.message("[ERROR]", "31", &text.to_string());
+    }
+
+    /// Tells a step, if asked for.
+    pub fn debug(&self, text: impl std::fmt::Display) {
+        if self.debug {
+            self.message("[LOCK DEBUG]", "2", &text.to_string());
+        }
+    }
+
+    /// Tells of a failure, unless there is nobody left to hear of it.
+    pub fn failure(&self, failure: &Failure) {
+        if failure.kind != Kind::ReaderGone {
+            self.error(failure);
+        }
+    }
+
+    /// Prints data, and makes sure that it has arrived.
+    ///
+    /// `print` may write as often as it likes: its output is buffered.
+    pub fn data(&self, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        // The standard library's own handle would flush at every line.
+        let mut out = BufWriter::with_capacity(1 << 16, Raw(io::stdout()));
+        print(&mut out).and_then(|()| out.flush()).map_err(Failure::from_output)
+    }
+
+    fn message(&self, prefix: &str, color: &str, text: &str) {
+        let line =
+            if self.color { format!("\x1b[{color}m{prefix}\x1b[0m {text}\n") } else { format!("{prefix} {text}\n") };
+        // One write a message keeps those of concurrent processes apart; a closed standard error is the caller's choice.
+        _ = io::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// Standard output without the line buffer.
+struct Raw(io::Stdout);
+
+impl Write for Raw {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(&self.0, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Failure {
+    /// Standard output did not take the data.
+    pub fn from_output(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::new(Kind::ReaderGone, error),
+            // Not the stream's fault: the value cannot be written down.
+            io::ErrorKind::InvalidData => Failure::failed(error),
+            _ => Failure::failed(format!("cannot write standard output: {error}")),
+        }
+    }
+}
+
+impl Observer for Console {
+    fn notice(&self, event: Event<'_>) {
+        match event {
+            Event::Acquiring(target) => self.debug(format_args!("Acquiring lock for: {}", shown(target))),
+            Event::LockFile(dir) => self.debug(format_args!("Lock file: {}", shown(dir))),
+            Event::Acquired(dir) => self.debug(format_args!("Lock acquired: {}", shown(dir))),
+            Event::Releasing(dir) => self.debug(format_args!("Releasing lock: {}", shown(dir))),
+            Event::Released => self.debug("Lock released"),
+            Event::Waiting { target, holder } => {
+                let text = match holder {
+                    Some(holder) => format!("waiting for the lock on '{}', held by {holder}", shown(target)),
+                    None => format!("waiting for the lock on '{}'", shown(target)),
+                };
+                if self.is_terminal { self.info(text) } else { self.debug(text) }
+            }
+            Event::OpenFolder(path) => self.info(format_args!(
+                "others can write to the lock folder '{0}', and so break its locks; run: chmod go-w '{0}'",
+                shown(path)
+            )),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The environment variables, one function each. Unset and empty are the same, as in the shell's `${NAME:-default}`.
+
+use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
+
+/// A variable, or the option that overrides it, whose value means nothing.
+#[derive(Debug)]
+pub struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Where locks lie: `$AICONFIG_PATH/.locks`, or `~/aiconfig/.locks`.
+pub fn lock_folder() -> Result<PathBuf, Error> {
+    let base = match (value("AICONFIG_PATH"), home()) {
+        (Some(base), _) => PathBuf::from(base),
+        (None, Some(home)) => home.join("aiconfig"),
+        (None, None) => {
+            return Err(Error("no place for locks: neither AICONFIG_PATH nor HOME is set; set one of them".into()));
+        }
+    };
+    let base = std::path::absolute(&base)
+        .map_err(|error| Error(format!("AICONFIG_PATH '{}' names no folder: {error}", base.display())))?;
+    Ok(base.join(".locks"))
+}
+
+/// How long to wait for a lock: `LOCK_TIMEOUT` in seconds, 30 by default.
+pub fn lock_timeout() -> Result<Duration, Error> {
+    seconds_in("LOCK_TIMEOUT", 30.0)
+}
+
+/// The longest time between two looks: `LOCK_RETRY` in seconds, 0.1 by default.
+pub fn lock_retry() -> Result<Duration, Error> {
+    // Zero would look without a pause.
+    Ok(seconds_in("LOCK_RETRY", 0.1)?.max(Duration::from_millis(1)))
+}
+
+/// The process that owns what `acquire` takes: `LOCK_OWNER`.
+pub fn lock_owner() -> Result<Option<u32>, Error> {
+    let Some(text) = value("LOCK_OWNER") else { return Ok(None) };
+    let text = text.to_string_lossy();
+    text.parse().map(Some).map_err(|_| Error(format!("LOCK_OWNER is '{text}', which is not a process number")))
+}
+
+/// Whether to tell each step: `LOCK_DEBUG` is 1.
+pub fn lock_debug() -> Result<bool, Error> {
+    match value("LOCK_DEBUG").as_deref().map(|text| text.to_string_lossy()).as_deref() {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(text) => Err(Error(format!("LOCK_DEBUG is '{text}'; set it to 1 or 0"))),
+    }
+}
+
+/// Whether colour is unwanted: `NO_COLOR` is set to anything, see no-color.org.
+pub fn no_color() -> bool {
+    value("NO_COLOR").is_some()
+}
+
+/// Whether the terminal understands colour, as far as `TERM` tells.
+pub fn terminal_has_color() -> bool {
+    value("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// The variable by which `with` tells its command, and what that starts, which holds they work under.
+pub const INSIDE: &str = "MEMLATCH_INSIDE";
+
+/// The tokens of the holds that this process was started under.
+pub fn inside() -> Vec<String> {
+    let tokens = value(INSIDE).unwrap_or_default();
+    tokens.to_string_lossy().split(',').filter(|token| !token.is_empty()).map(str::to_owned).collect()
+}
+
+/// Where the system looks for commands: `PATH`.
+pub fn search_path() -> Vec<PathBuf> {
+    value("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// The user's own folder: `HOME`.
+pub fn home() -> Option<PathBuf> {
+    value("HOME").map(PathBuf::from)
+}
+
+/// The local time zone, if it is named: `TZ`.
+pub fn time_zone() -> Option<String> {
+    value("TZ").map(|zone| zone.to_string_lossy().into_owned())
+}
+
+/// The definition of an exported bash function, which bash keeps in the environment under this name.
+pub fn bash_function(name: &str) -> Option<OsString> {
+    value(&format!("BASH_FUNC_{name}%%"))
+}
+
+/// Reads a number of seconds; `source` names the variable or option in the message.
+pub fn seconds(source: &str, text: &str) -> Result<Duration, Error> {
+    let wrong = || Error(format!("{source} is '{text}'; give a number of seconds, such as 30 or 0.5"));
+    let seconds: f64 = text.trim().parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+fn seconds_in(name: &str, default: f64) -> Result<Duration, Error> {
+    match value(name) {
+        Some(text) => seconds(name, &text.to_string_lossy()),
+        None => Ok(Duration::from_secs_f64(default)),
+    }
+}
+
+fn value(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,222 @@
+//! JSON values as jq knows them: their order, their equality, what indexing, slicing and
+//! arithmetic make of them, and the texts of the errors that scripts can catch.
+//!
+//! A value is cheap to clone. What was read from a document stays a slice of its text until
+//! somebody looks inside ([`Raw`]); numbers that nobody calculated with keep their text.
+//! Nothing here knows the filter language.
+
+mod array;
+mod map;
+pub mod number;
+mod ops;
+mod order;
+mod raw;
+mod text;
+
+pub use array::Array;
+pub use map::Map;
+pub use ops::{
+    Bound, Key, add, divide, multiply, negate, remainder, slice_bounds, slice_key, slice_range, split, subtract,
+};
+pub use order::compare;
+pub use raw::Raw;
+pub use text::{Str, Text, TextLayout};
+
+use std::rc::Rc;
+
+/// The deepest nesting that is read, compared, merged or printed; jq's own limit.
+pub const MAX_DEPTH: u32 = 10_000;
+
+/// Up to this depth values are dropped by plain recursion, which any stack has room for.
+const SHALLOW: u32 = 500;
+
+/// One JSON value.
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    #[default]
+    Null,
+    Bool(bool),
+    Number(f64),
+    /// A number that has its own text: one read and not calculated with.
+    Literal(Str),
+    String(Str),
+    Array(Rc<Array>),
+    Object(Rc<Map>),
+    /// An array or object of a document that nobody has looked into yet.
+    Raw(Rc<Raw>),
+}
+
+/// What a script can `catch`: any value, mostly a string.
+pub type Failure = Value;
+
+impl Value {
+    /// The value with its outermost level read.
+    pub fn open(&self) -> &Self {
+        match self {
+            Self::Raw(raw) => raw.open(),
+            other => other,
+        }
+    }
+
+    /// As [`Value::open`], by value.
+    pub fn opened(self) -> Self {
+        match self {
+            Self::Raw(raw) => Raw::into_open(raw),
+            other => other,
+        }
+    }
+
+    pub fn string(s: impl Into<Str>) -> Self {
+        Self::String(s.into())
+    }
+
+    pub fn array(items: impl Into<Array>) -> Self {
+        Self::Array(Rc::new(items.into()))
+    }
+
+    pub fn object(map: Map) -> Self {
+        Self::Object(Rc::new(map))
+    }
+
+    /// A number from its JSON text, which is kept if it is not what the number would print as.
+    pub fn number(text: Str) -> Self {
+        if number::is_plain_integer(&text) {
+            Self::Number(text.parse::<i64>().map_or(f64::NAN, |i| i as f64))
+        } else {
+            Self::Literal(text)
+        }
+    }
+
+    /// jq's name of the type.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "boolean",
+            Self::Number(_) | Self::Literal(_) => "number",
+            Self::String(_) => "string",
+            Self::Array(_) => "array",
+            Self::Object(_) => "object",
+            Self::Raw(raw) => raw.kind(),
+        }
+    }
+
+    /// How deep arrays and objects are nested in this value: 0 for all others.
+    pub fn depth(&self) -> u32 {
+        match self {
+            Self::Array(a) => a.depth(),
+            Self::Object(o) => o.depth(),
+            Self::Raw(raw) => raw.depth(),
+            _ => 0,
+        }
+    }
+
+    /// False for null and false, true for all others.
+    pub fn truthy(&self) -> bool {
+        !matches!(self, Self::Null | Self::Bool(false))
+    }
+
+    pub fn is_number(&self) -> bool {
+        matches!(self, Self::Number(_) | Self::Literal(_))
+    }
+
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Number(x) => Some(*x),
+            Self::Literal(text) => Some(number::parse(text)),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    pub fn as_array(&self) -> Option<&Rc<Array>> {
+        match self.open() {
+            Self::Array(a) => Some(a),
+            _ => None,
+        }
+    }
+
+    pub fn as_object(&self) -> Option<&Rc<Map>> {
+        match self.open() {
+            Self::Object(o) => Some(o),
+            _ => None,
+        }
+    }
+
+    /// The elements, copied only if somebody else holds them too.
+    pub fn into_items(self) -> Result<Vec<Self>, Self> {
+        match self.opened() {
+            Self::Array(a) => Ok(Rc::try_unwrap(a).map_or_else(|a| a.to_vec(), Array::into_vec)),
+            other => Err(other),
+        }
+    }
+}
+
+/// Takes a deeply nested value apart without recursion.
+fn dismantle(mut todo: Vec<Value>) {
+    while let Some(value) = todo.pop() {
+        match value {
+            Value::Array(a) => todo.extend(Rc::try_unwrap(a).map_or_else(|_| Vec::new(), Array::into_vec)),
+            Value::Object(o) => {
+                if let Ok(mut map) = Rc::try_unwrap(o) {
+                    todo.extend(map.take_all().into_iter().map(|(_, v)| v));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Self {
+        Self::Bool(b)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(x: f64) -> Self {
+        Self::Number(x)
+    }
+}
+
+impl From<usize> for Value {
+    fn from(n: usize) -> Self {
+        Self::Number(n as f64)
+    }
+}
+
+impl From<isize> for Value {
+    fn from(n: isize) -> Self {
+        // Larger integers of a program are literals, which keep their digits.
+        if n.unsigned_abs() <= 1 << 53 { Self::Number(n as f64) } else { Self::Literal(n.to_string().into()) }
+    }
+}
+
+impl From<String> for Value {
+    fn from(s: String) -> Self {
+        Self::String(s.into())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(s: &str) -> Self {
+        Self::String(s.into())
+    }
+}
+
+impl FromIterator<Value> for Value {
+    fn from_iter<I: IntoIterator<Item = Value>>(iter: I) -> Self {
+        Self::array(Array::from_iter(iter))
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::document::to_text(self))
+    }
+}
