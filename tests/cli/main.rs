@@ -1,0 +1,21 @@
+//! The contract, tested at its boundary: the binary, files, real shells and exit statuses.
+//!
+//! Nothing here knows how memlatch works inside, but for `tidy`, which holds the code to its architecture.
+
+mod atomic_write;
+mod bad_input;
+mod concurrency;
+mod dispatch;
+mod docs;
+mod document;
+mod durability;
+mod examples;
+mod exit_codes;
+mod file_lock;
+mod leases;
+mod memory_read;
+mod memory_update;
+mod messages;
+mod nesting;
+mod sandbox;
+mod tidy;

@@ -1,0 +1,190 @@
+//! The architecture as tests: who may name what. An absence is an invariant too.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// What compiles: neither comments nor the tests inside a module, which stand at its end.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source file");
+    let text = text.split("\n#[cfg(test)]\nmod ").next().expect("a first part");
+    let lines = text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Fails for each line outside the `allowed` paths in `src/` that has one of the `words`.
+#[track_caller]
+fn only_in(allowed: &[&str], words: &[&str]) {
+    let mut strays = Vec::new();
+    for path in rust_files("src") {
+        let name = path.strip_prefix(root()).expect("a path below").display().to_string();
+        if allowed.iter().any(|allowed| name == *allowed || allowed.ends_with('/') && name.starts_with(allowed)) {
+            continue;
+        }
+        for (number, line) in code(&path).lines().enumerate() {
+            if words.iter().any(|word| contains_word(line, word)) {
+                strays.push(format!("{name}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(strays.is_empty(), "{words:?} belong in {allowed:?} alone:\n{}", strays.join("\n"));
+}
+
+/// Whether the word stands there on its own, not as a part of a longer name.
+fn contains_word(line: &str, word: &str) -> bool {
+    let part_of_a_name = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(start, _)| {
+        let before = line[..start].chars().next_back().is_none_or(|c| !part_of_a_name(c));
+        let after = line[start + word.len()..].chars().next().is_none_or(|c| !part_of_a_name(c));
+        before && (after || !word.ends_with(part_of_a_name))
+    })
+}
+
+#[test]
+fn the_filter_engine_alone_knows_jaq() {
+    only_in(&["src/filter/"], &["jaq_core", "jaq_std", "jaq_json"]);
+}
+
+#[test]
+fn replacement_alone_knows_tempfile() {
+    only_in(&["src/replace.rs"], &["tempfile"]);
+}
+
+#[test]
+fn the_guard_alone_knows_fs2() {
+    only_in(&["src/lock/guard.rs"], &["fs2"]);
+}
+
+#[test]
+fn the_process_module_alone_is_unsafe() {
+    only_in(&["src/process/"], &["unsafe"]);
+}
+
+#[test]
+fn operating_systems_differ_in_the_process_module_alone() {
+    only_in(&["src/process/"], &["target_os", "cfg(unix)", "cfg(windows)"]);
+}
+
+#[test]
+fn report_alone_prints() {
+    only_in(&["src/report.rs"], &["println!", "eprintln!", "print!", "eprint!", "dbg!"]);
+}
+
+#[test]
+fn the_command_line_alone_knows_clap() {
+    let allowed = ["src/cli.rs", "src/cli/", "src/manual.rs"];
+    only_in(&allowed, &["clap", "clap_complete", "clap_mangen"]);
+}
+
+#[test]
+fn settings_alone_reads_the_environment() {
+    // `$ENV` and the search path of modules are the language's own.
+    only_in(&["src/settings.rs", "src/filter/"], &["env::var", "env::var_os", "env::vars", "env::vars_os"]);
+}
+
+#[test]
+fn the_exit_codes_stand_in_one_place() {
+    only_in(&["src/failure.rs"], &["75", "126", "127", "141"]);
+    // Nothing but the end of the process stops a filter whose time is up.
+    only_in(&["src/main.rs", "src/commands/program.rs"], &["process::exit", "process::abort"]);
+}
+
+#[test]
+fn no_leaf_knows_failure_or_report() {
+    let above = ["src/failure.rs", "src/report.rs", "src/lib.rs", "src/commands/"];
+    only_in(&[&above[..], &["src/cli.rs"]].concat(), &["crate::failure", "crate::report"]);
+}
+
+#[test]
+fn every_module_opens_with_what_it_is_for() {
+    let silent: Vec<PathBuf> = rust_files("src")
+        .into_iter()
+        .filter(|path| !path.ends_with("main.rs"))
+        .filter(|path| !fs::read_to_string(path).expect("a source file").starts_with("//! "))
+        .collect();
+    assert_eq!(silent, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn no_test_is_ignored() {
+    let mark = concat!("#[", "ignore");
+    for path in rust_files("tests").into_iter().chain(rust_files("src")) {
+        let text = fs::read_to_string(&path).expect("a source file");
+        assert!(!text.contains(mark), "{}", path.display());
+    }
+}
+
+#[test]
+fn no_test_sleeps_in_the_hope_that_something_has_happened() {
+    // The first two wait in steps for an event that they name, the third sets the pace of a storm.
+    let waiting = ["tests/cli/sandbox.rs", "tests/fire/puppet.rs", "tests/fire/storms.rs"];
+    for path in rust_files("tests").into_iter().filter(|path| !waiting.iter().any(|wait| path.ends_with(wait))) {
+        let text = fs::read_to_string(&path).expect("a source file");
+        assert!(!text.contains(concat!("thread::", "sleep")), "{}: wait_until names the event", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_left_to_do_later_and_nothing_is_printed_for_debugging() {
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("to", "do!("),
+        concat!("unimple", "mented!("),
+    ];
+    for path in rust_files("src").into_iter().chain(rust_files("tests")) {
+        let text = fs::read_to_string(&path).expect("a source file");
+        for mark in marks {
+            assert!(!text.contains(mark), "{mark} in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn source_files_stay_small() {
+    for path in rust_files("src") {
+        let lines = code(&path).lines().filter(|line| !line.trim().is_empty()).count();
+        let name = path.strip_prefix(root()).expect("a path below").display().to_string();
+        // The value type and the command line's definitions are long flat tables.
+        let limit = if name.starts_with("src/filter/") || name.starts_with("src/cli") { 1100 } else { 450 };
+        assert!(lines <= limit, "{name} has {lines} lines of code; it asks for a second noun");
+    }
+}
+
+#[test]
+fn every_dependency_is_argued_in_the_architecture() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    let Ok(architecture) = fs::read_to_string(root().join("docs/architecture.md")) else { return };
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line == "[dependencies]";
+        } else if let (true, Some((name, _))) = (inside, line.split_once('=')) {
+            assert!(architecture.contains(name.trim()), "{} is not in docs/architecture.md", name.trim());
+        }
+    }
+}
