@@ -1,0 +1,9 @@
+//! The filter language: jq's own tests, our own table, and a comparison with a real jq.
+
+mod conformance;
+mod differential;
+mod limits;
+mod modules;
+mod run;
+mod table;
+mod tools;
