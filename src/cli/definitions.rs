@@ -1,0 +1,297 @@
+//! The command lines as clap and the manual pages know them: options, help and examples. No logic.
+
+use crate::multicall::Tool;
+use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser, value_parser};
+use std::{ffi::OsString, path::PathBuf};
+
+/// What a missing file starts from.
+const DEFAULT_DOCUMENT: &str = "{}";
+
+/// The command line of a tool, or that of memlatch itself with all tools below it.
+pub fn definition(tool: Option<Tool>) -> Command {
+    match tool {
+        Some(Tool::FileLock) => file_lock(),
+        Some(Tool::MemoryUpdate) => memory_update(),
+        Some(Tool::MemoryRead) => memory_read(),
+        Some(Tool::AtomicWrite) => atomic_write(),
+        None => memlatch(),
+    }
+}
+
+fn memlatch() -> Command {
+    let tools = Tool::ALL.map(|tool| definition(Some(tool)));
+    base("memlatch")
+        .disable_help_subcommand(false)
+        .about("Safe concurrent access to JSON memory files")
+        .subcommand_required(true)
+        .subcommands(tools)
+        .subcommand(
+            base("install")
+                .about("Put links for the four tools into a folder, with and without .sh")
+                .arg(path("folder", "DIR").required(true).help("Where the links go"))
+                .arg(flag("force").help("Rename a script of the same name to NAME.orig"))
+                .after_help("Example:\n  memlatch install ~/aiconfig/scripts"),
+        )
+        .subcommand(
+            base("completions")
+                .about("Print completions for a shell")
+                .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell)).help("The shell"))
+                .after_help("Example:\n  memlatch completions bash > ~/.local/share/bash-completion/completions/memlatch"),
+        )
+        .subcommand(
+            base("man")
+                .about("Print the manual page, or write all of them into a folder")
+                .arg(path("folder", "DIR").help("Where the pages go"))
+                .after_help("Example:\n  memlatch man | man -l -"),
+        )
+        .after_help(
+            "Examples:\n  memlatch memory-update sessions.json '.count += 1'\n  memlatch file-lock show\n  memlatch install ~/aiconfig/scripts",
+        )
+}
+
+fn base(name: &'static str) -> Command {
+    // The words come without the name of the binary, and usage lines are to begin with it.
+    Command::new(name).bin_name(name).version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true)
+}
+
+fn flag(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+fn path(name: &'static str, value: &'static str) -> Arg {
+    Arg::new(name).value_name(value).value_parser(value_parser!(PathBuf))
+}
+
+fn timeout() -> Arg {
+    Arg::new("timeout")
+        .long("timeout")
+        .value_name("SECS")
+        .help("Wait this long for the lock [LOCK_TIMEOUT, or 30]; 0 tries once")
+}
+
+fn client() -> Arg {
+    Arg::new("client")
+        .long("client")
+        .value_name("NAME")
+        .value_parser(NonEmptyStringValueParser::new())
+        .help("Your name, for those who wait")
+}
+
+fn no_sync() -> Arg {
+    flag("no-sync").help("Do not wait for the disk: faster, but a crash of the system may lose the update")
+}
+
+pub fn file_lock() -> Command {
+    let json = || flag("json").help("Print JSON");
+    base("file-lock")
+        .about("Take, give back and look at locks on files")
+        .subcommand_required(true)
+        .subcommand(
+            base("acquire")
+                .about("Take a lock that the calling shell keeps until 'release', or until it ends")
+                .arg(path("file", "FILE").required(true).help("The file to lock; it need not exist"))
+                .arg(timeout())
+                .arg(
+                    Arg::new("owner")
+                        .long("owner")
+                        .value_name("PID")
+                        .value_parser(value_parser!(u32))
+                        .help("The process that keeps the lock [LOCK_OWNER, or the calling shell]"),
+                )
+                .arg(Arg::new("ttl").long("ttl").value_name("SECS").help("Give the lock back by itself after this long"))
+                .arg(client())
+                .after_help(
+                    "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner $PPID --ttl 600",
+                ),
+        )
+        .subcommand(
+            base("release")
+                .about("Give back what 'acquire' took")
+                .arg(Arg::new("lock").value_name("LOCK-ID|FILE").required(true).value_parser(value_parser!(OsString)).help("What acquire printed, or the file"))
+                .arg(flag("force").help("Even if it is not yours, or cannot be judged from here"))
+                .arg(timeout())
+                .after_help("Example:\n  file-lock release notes.json"),
+        )
+        .subcommand(
+            base("with")
+                .about("Run a command while holding the locks on one or more files")
+                .override_usage("file-lock with [OPTIONS] FILE... -- COMMAND [ARG...]\n       file-lock with [OPTIONS] FILE COMMAND [ARG...]")
+                .arg(path("files", "FILE").required(true).num_args(1..).action(ArgAction::Append).help("The files to lock"))
+                .arg(
+                    Arg::new("command")
+                        .value_name("COMMAND")
+                        .required(true)
+                        .last(true)
+                        .num_args(1..)
+                        .allow_hyphen_values(true)
+                        .value_parser(value_parser!(OsString))
+                        .help("The command and its arguments"),
+                )
+                .arg(timeout())
+                .arg(client())
+                .arg(
+                    Arg::new("conflict")
+                        .short('E')
+                        .long("conflict-exit-code")
+                        .value_name("N")
+                        .value_parser(value_parser!(u8))
+                        .help("Exit with N if the lock is not free in time"),
+                )
+                .after_help(
+                    "Exits with the command's own status.\n\nExamples:\n  file-lock with notes.json -- ./edit notes.json\n  file-lock with a.json b.json -- ./move-entry a.json b.json",
+                ),
+        )
+        .subcommand(
+            base("status")
+                .about("Tell whether a file is locked: exit status 0 if free, 1 if held")
+                .arg(path("file", "FILE").required(true).help("The file"))
+                .arg(json())
+                .after_help("Example:\n  file-lock status notes.json && echo free"),
+        )
+        .subcommand(base("show").about("List all locks").arg(json()).after_help("Example:\n  file-lock show --json"))
+        .subcommand(
+            base("cleanup")
+                .about("Remove what dead holders left: locks, temporary files, idle guards")
+                .arg(flag("dry-run").help("Only say what would be removed"))
+                .arg(json())
+                .after_help("Example, for cron:\n  17 * * * * file-lock cleanup"),
+        )
+        .subcommand(base("help").about("Print help").arg(Arg::new("topic").value_name("COMMAND").help("A subcommand")))
+        .after_help(
+            "Examples:\n  file-lock with notes.json -- ./edit notes.json\n  lock=$(file-lock acquire notes.json); …; file-lock release \"$lock\"\n  file-lock show",
+        )
+}
+
+fn memory_update() -> Command {
+    layout_args(filter_args(base("memory-update")))
+        .about("Change a JSON file by a jq filter: read, filter and replace it under its lock")
+        .override_usage("memory-update [OPTIONS] FILE FILTER\n       memory-update [OPTIONS] FILE -f PROGRAM\n       memory-update [OPTIONS] FILE --function NAME")
+        .arg(words("FILE FILTER"))
+        .arg(flag("backup").help("Leave the previous content in FILE.bak"))
+        .arg(
+            Arg::new("create")
+                .long("create")
+                .value_name("JSON")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value(DEFAULT_DOCUMENT)
+                .help("Start a missing file from JSON [{}]"),
+        )
+        .arg(flag("dry-run").help("Print the new content and change nothing"))
+        .arg(
+            Arg::new("function")
+                .long("function")
+                .value_name("NAME")
+                .value_parser(NonEmptyStringValueParser::new())
+                .conflicts_with("from-file")
+                .help("Change by an exported bash function: JSON on its standard input, new JSON on its output"),
+        )
+        .arg(no_sync())
+        .arg(timeout())
+        .arg(client())
+        .after_help(
+            "Examples:\n  memory-update sessions.json '.sessions += [$s]' --argjson s '{\"id\": 1}'\n  memory-update notes.json '.count += 1' --create --backup",
+        )
+}
+
+fn memory_read() -> Command {
+    layout_args(filter_args(base("memory-read")))
+        .about("Print a file, or what a jq filter makes of it, never half written")
+        .override_usage("memory-read [OPTIONS] FILE [FILTER]")
+        .arg(words("FILE FILTER"))
+        .arg(flag("raw").conflicts_with("from-file").help("Print the bytes as they are"))
+        .arg(flag("no-lock").help("Do not wait for writers"))
+        .arg(flag("raw-output").short('r').help("Print strings without quotes"))
+        .arg(flag("join-output").short('j').help("Print strings without quotes, and no newlines between outputs"))
+        .arg(flag("exit-status").short('e').help("Exit with 1 if the last output is false or null, 4 if there is none"))
+        .arg(flag("null-input").short('n').help("Give the filter null; the document comes by 'input'"))
+        .arg(flag("slurp").short('s').help("Give the filter an array that holds the document"))
+        .arg(flag("stream").help("Give the filter the document's parts, as jq streams them"))
+        .arg(timeout())
+        .after_help("Examples:\n  memory-read notes.json\n  memory-read sessions.json '.sessions[-1].id' -r")
+}
+
+fn atomic_write() -> Command {
+    base("atomic-write")
+        .about("Write standard input to a file: the old content or the new, never a mixture")
+        .arg(path("file", "FILE").required(true).help("The file; missing folders above it are made"))
+        .arg(flag("validate").help("Refuse what is not JSON, as is always done for *.json"))
+        .arg(flag("backup").help("Leave the previous content in FILE.bak"))
+        .arg(Arg::new("content").long("content").value_name("TEXT").allow_hyphen_values(true).help("Write TEXT instead of standard input"))
+        .arg(flag("no-lock").help("Do not lock: another writer's update may be lost"))
+        .arg(flag("lock").overrides_with("no-lock").help("Lock, which is the default"))
+        .arg(no_sync())
+        .arg(timeout())
+        .arg(client())
+        .after_help(
+            "Examples:\n  echo '{\"a\": 1}' | atomic-write notes.json\n  atomic-write notes.json --content '{}' --backup",
+        )
+}
+
+/// The positional words of the tools that take a filter: what each means depends on the options around it.
+fn words(names: &'static str) -> Arg {
+    Arg::new("words")
+        .value_name(names)
+        .required(true)
+        .num_args(1..)
+        .action(ArgAction::Append)
+        .value_parser(value_parser!(OsString))
+        .help("The file, and the filter in jq's language")
+}
+
+fn filter_args(command: Command) -> Command {
+    let pair = |name: &'static str, second: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .num_args(2)
+            .value_names(["NAME", second])
+            .action(ArgAction::Append)
+            .allow_hyphen_values(true)
+            .value_parser(value_parser!(OsString))
+    };
+    command
+        .arg(pair("arg", "TEXT").help("Set $NAME to a string"))
+        .arg(pair("argjson", "JSON").help("Set $NAME to a JSON value"))
+        .arg(pair("slurpfile", "FILE").help("Set $NAME to an array of the JSON values in a file"))
+        .arg(pair("rawfile", "FILE").help("Set $NAME to the text of a file"))
+        .arg(
+            Arg::new("args")
+                .long("args")
+                .action(ArgAction::Count)
+                .help("Take the words that follow for strings in $ARGS.positional"),
+        )
+        .arg(
+            Arg::new("jsonargs")
+                .long("jsonargs")
+                .action(ArgAction::Count)
+                .help("Take the words that follow for JSON values in $ARGS.positional"),
+        )
+        .arg(path("from-file", "PROGRAM").short('f').long("from-file").help("Read the filter from a file"))
+        .arg(
+            path("library", "DIR")
+                .short('L')
+                .long("library-path")
+                .action(ArgAction::Append)
+                .help("Look for modules here"),
+        )
+        .arg(
+            Arg::new("eval-timeout")
+                .long("eval-timeout")
+                .value_name("SECS")
+                .help("Give up on a filter that runs longer"),
+        )
+}
+
+fn layout_args(command: Command) -> Command {
+    command
+        .arg(flag("compact-output").short('c').help("Print JSON on one line"))
+        .arg(flag("sort-keys").short('S').help("Print the keys of objects sorted"))
+        .arg(flag("tab").help("Indent with tabs"))
+        .arg(
+            Arg::new("indent")
+                .long("indent")
+                .value_name("N")
+                .value_parser(value_parser!(u8).range(0..=7))
+                .help("Indent with N spaces, 7 at most [2]"),
+        )
+}

@@ -1,0 +1,187 @@
+//! The command lines: what they can ask for, how clap is told of them ([`definitions`]), and what clap finds in them
+//! ([`meaning`]). The only home of defaults.
+
+mod definitions;
+mod meaning;
+
+pub use definitions::definition;
+pub use meaning::parse;
+
+use crate::{
+    document::Layout,
+    lock::{Wait, lease::Terms},
+    replace::Durability,
+};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Request {
+    Acquire(Acquire),
+    Release(Release),
+    With(With),
+    Status {
+        file: PathBuf,
+        json: bool,
+    },
+    Show {
+        json: bool,
+    },
+    Cleanup {
+        dry_run: bool,
+        json: bool,
+    },
+    Update(Box<Update>),
+    Read(Box<Read>),
+    Write(Write),
+    Install {
+        folder: PathBuf,
+        force: bool,
+    },
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    Manual {
+        folder: Option<PathBuf>,
+    },
+    /// Help or a version, to be printed as data.
+    Text(String),
+}
+
+#[derive(Debug)]
+pub struct Acquire {
+    pub file: PathBuf,
+    pub wait: Wait,
+    pub terms: Terms,
+    pub client: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Release {
+    /// A lock ID, or a file.
+    pub lock: OsString,
+    pub wait: Wait,
+    pub force: bool,
+}
+
+#[derive(Debug)]
+pub struct With {
+    pub files: Vec<PathBuf>,
+    pub command: Vec<OsString>,
+    pub wait: Wait,
+    pub client: Option<String>,
+    /// The exit status if the lock is not free in time.
+    pub conflict_code: Option<u8>,
+}
+
+#[derive(Debug)]
+pub struct Update {
+    pub file: PathBuf,
+    pub change: Change,
+    pub backup: bool,
+    /// What a missing file starts from, as JSON text.
+    pub create: Option<String>,
+    pub dry_run: bool,
+    pub durability: Durability,
+    pub wait: Wait,
+    pub client: Option<String>,
+    pub layout: Layout,
+}
+
+/// What makes the new content of the old.
+#[derive(Debug)]
+pub enum Change {
+    Filter(Program),
+    /// An exported bash function.
+    Function(String),
+}
+
+#[derive(Debug)]
+pub struct Read {
+    pub file: PathBuf,
+    pub show: Show,
+    /// Whether to wait for writers.
+    pub locked: bool,
+    pub wait: Wait,
+}
+
+/// What to show of a file.
+#[derive(Debug)]
+pub enum Show {
+    /// Its bytes as they are.
+    Bytes,
+    /// Pretty-printed if its name ends in `.json`, otherwise its bytes.
+    Content(Layout),
+    /// What a filter makes of it.
+    Filtered { program: Program, layout: Layout, strings: Strings, status_from_output: bool, input: Input },
+}
+
+/// How strings among the outputs are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strings {
+    Quoted,
+    /// As they are, each on a line.
+    Raw,
+    /// As they are, nothing between them.
+    Joined,
+}
+
+/// What the filter's input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The document.
+    Document,
+    /// `null`; the document comes by `input`.
+    Null,
+    /// An array that holds the document.
+    Slurped,
+    /// The document's parts, as jq streams them.
+    Stream,
+}
+
+#[derive(Debug)]
+pub struct Write {
+    pub file: PathBuf,
+    /// Otherwise standard input.
+    pub content: Option<String>,
+    pub validate: bool,
+    pub backup: bool,
+    pub locked: bool,
+    pub durability: Durability,
+    pub wait: Wait,
+    pub client: Option<String>,
+}
+
+/// A filter and all that belongs to it.
+#[derive(Debug)]
+pub struct Program {
+    pub source: Source,
+    pub libraries: Vec<PathBuf>,
+    pub named: Vec<(String, Binding)>,
+    pub positional: Vec<Positional>,
+    /// For how long it may run.
+    pub time_limit: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub enum Source {
+    Text(String),
+    File(PathBuf),
+}
+
+/// Where the value of a variable comes from.
+#[derive(Debug)]
+pub enum Binding {
+    Text(String),
+    Json(String),
+    /// A file's JSON values, as an array.
+    JsonFile(PathBuf),
+    /// A file's text.
+    TextFile(PathBuf),
+}
+
+#[derive(Debug)]
+pub enum Positional {
+    Text(String),
+    Json(String),
+}
