@@ -11,6 +11,7 @@
  *       prints "command loop runs elapsed-us longest-run-us".
  *   drive stamp [COMMAND ...]      prints the monotonic clock in ns, then becomes COMMAND
  *   drive hold                     waits for the end of stdin, then prints the clock
+ *   drive heard WORD               prints the clock when WORD has come on stdin, whole in one write
  *
  * The first words of a COMMAND may be "<FILE" and ">FILE".  A command that fails
  * ends the measurement: there is no such thing as the speed of a failure.
@@ -196,6 +197,13 @@ int main(int argc, char **argv)
         while (read(0, &byte, 1) > 0)
             ;
         stamp();
+    } else if (!strcmp(mode, "heard") && argc == 3) {
+        char text[4096];
+        for (ssize_t length; (length = read(0, text, sizeof text - 1)) > 0;) {
+            text[length] = 0;
+            if (strstr(text, argv[2]))
+                stamp();
+        }
     } else
         return 2;
     return 0;

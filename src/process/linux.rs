@@ -6,7 +6,7 @@ use rustix::{
     fs::inotify,
     process::{PidfdFlags, pidfd_open},
 };
-use std::{fs, os::fd::OwnedFd, path::Path, time::Duration};
+use std::{fs, os::fd::OwnedFd, path::Path, sync::OnceLock, time::Duration};
 
 /// "forked but didn't exec", from `include/linux/sched.h`; the kernel shows it in `/proc/PID/stat`.
 const PF_FORKNOEXEC: u64 = 0x40;
@@ -79,14 +79,14 @@ fn is_read_end(pid: Pid, descriptor: &str) -> bool {
 
 /// What a wait can be woken by.
 pub struct Events {
-    changes: Option<OwnedFd>,
+    changes: Option<Changes>,
     end: Option<OwnedFd>,
     wants_end: bool,
 }
 
 impl Events {
     pub fn new(dir: &Path, pid: Option<Pid>) -> Self {
-        Events { changes: changes_in(dir).ok(), end: pid.and_then(end_of), wants_end: pid.is_some() }
+        Events { changes: Changes::in_dir(dir).ok(), end: pid.and_then(end_of), wants_end: pid.is_some() }
     }
 
     pub fn is_complete(&self) -> bool {
@@ -94,27 +94,51 @@ impl Events {
     }
 
     pub fn wait(&self, timeout: Duration) {
+        let queue = self.changes.as_ref().map(|changes| changes.queue);
         let mut sources: Vec<PollFd<'_>> =
-            self.changes.iter().chain(&self.end).map(|source| PollFd::new(source, PollFlags::IN)).collect();
+            queue.into_iter().chain(&self.end).map(|source| PollFd::new(source, PollFlags::IN)).collect();
         let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
         // An interrupted wait is a short one, and the caller looks again after any.
         _ = poll(&mut sources, Some(&timeout));
     }
 }
 
-fn changes_in(dir: &Path) -> rustix::io::Result<OwnedFd> {
-    use inotify::{CreateFlags, WatchFlags};
-    let queue = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-    let what = WatchFlags::DELETE
-        | WatchFlags::MOVED_FROM
-        | WatchFlags::MOVED_TO
-        | WatchFlags::CLOSE_WRITE
-        | WatchFlags::DELETE_SELF
-        | WatchFlags::MOVE_SELF
-        | WatchFlags::ONLYDIR
-        | WatchFlags::DONT_FOLLOW;
-    inotify::add_watch(&queue, dir, what)?;
-    Ok(queue)
+/// The changes in one directory, reported by the process's only inotify queue.
+///
+/// To close a queue that still watches something takes the kernel some 10 ms (it waits until nobody can be looking at
+/// the watch any more), and would keep a waiter from the lock that it has just been told of. So the queue stays open
+/// until the process ends.
+struct Changes {
+    queue: &'static OwnedFd,
+    watch: i32,
+}
+
+impl Changes {
+    fn in_dir(dir: &Path) -> rustix::io::Result<Self> {
+        use inotify::{CreateFlags, WatchFlags};
+        static QUEUE: OnceLock<rustix::io::Result<OwnedFd>> = OnceLock::new();
+        let queue = QUEUE.get_or_init(|| inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK));
+        let queue = queue.as_ref().map_err(|error| *error)?;
+        // What an earlier watch reported would end the next wait at once.
+        let mut reports = [0; 4096];
+        while rustix::io::read(queue, &mut reports).is_ok_and(|length| length > 0) {}
+        let what = WatchFlags::DELETE
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::MOVED_TO
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR
+            | WatchFlags::DONT_FOLLOW;
+        Ok(Changes { queue, watch: inotify::add_watch(queue, dir, what)? })
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        // It goes by itself where the directory is gone.
+        _ = inotify::remove_watch(self.queue, self.watch);
+    }
 }
 
 fn end_of(pid: Pid) -> Option<OwnedFd> {
