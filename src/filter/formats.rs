@@ -44,7 +44,8 @@ fn row(v: &Value, format: &str, separator: &str, quote: fn(&str) -> String) -> O
             Value::Number(x) if x.is_nan() => {}
             Value::Number(_) | Value::Literal(_) => line.push_str(&to_text(field)),
             Value::String(s) => line.push_str(&quote(s)),
-            other => return other.fail_alone(&format!("is not valid in a {format} row")),
+            // jq says so of tsv as well.
+            other => return other.fail_alone("is not valid in a csv row"),
         }
     }
     Ok(Value::from(line))
@@ -164,5 +165,28 @@ pub fn from_base64(v: Value) -> Outcome {
     if count == 6 {
         return Value::from(s).fail_alone("trailing base64 byte found");
     }
-    Ok(Value::from(String::from_utf8_lossy(&out).into_owned()))
+    Ok(Value::from(as_text(&out)))
+}
+
+/// Bytes as text, with U+FFFD where jq puts it: once for a character that is cut off at the end, with all that is left,
+/// and once for three or four bytes that look like a character and are none. `String::from_utf8_lossy` counts
+/// otherwise, as Unicode recommends.
+fn as_text(mut bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    while let Some(&first) = bytes.first() {
+        let length = match first {
+            0x00..=0x7f => 1,
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => 0,
+        };
+        let whole = bytes.get(..length.max(1)).unwrap_or(bytes);
+        let is_cut = whole.len() < length;
+        let follow = whole.iter().skip(1).take_while(|byte| **byte & 0xc0 == 0x80).count();
+        let (taken, rest) = bytes.split_at(if is_cut { bytes.len() } else { follow + 1 });
+        text.push_str(std::str::from_utf8(taken).unwrap_or("\u{fffd}"));
+        bytes = rest;
+    }
+    text
 }

@@ -921,11 +921,14 @@ fn from_entries(v: Value) -> Outcome {
 }
 
 fn string_indices(v: Value, part: Value) -> Outcome {
-    let (Value::String(s), Value::String(p)) = (&v, &part) else {
-        return v.fail_pair(&part, "_strindices input must be strings");
+    let Value::String(s) = &v else {
+        return v.fail_alone("cannot be searched, as it is not a string");
+    };
+    let Value::String(p) = &part else {
+        return part.fail_alone("is not a string");
     };
     if p.is_empty() {
-        return Ok(Value::Null);
+        return Ok(Value::array(Vec::new()));
     }
     // Overlapping places count, in code points.
     let mut places = Vec::new();

@@ -141,7 +141,7 @@ pub fn matches(input: &Value, pattern: &Value, flag: &Value, test: bool) -> Outc
         return input.fail_alone("cannot be matched, as it is not a string");
     };
     let Value::String(pattern) = pattern else {
-        return pattern.fail_alone("cannot be matched, as it is not a string");
+        return pattern.fail_alone("is not a string");
     };
     let flags = flags(flag)?;
     let compiled = compile(pattern, flags)?;

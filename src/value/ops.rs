@@ -71,9 +71,6 @@ impl Value {
             }
             (Self::Array(_) | Self::String(_) | Self::Null, Self::Object(_)) => {
                 let (from, upto) = slice_bounds(key);
-                if from.is_none() && upto.is_none() && !matches!(self.open(), Self::Null) {
-                    return fail(NO_BOUNDS.into());
-                }
                 self.slice(from.as_ref(), upto.as_ref())
             }
             (Self::Array(a), Self::Array(part)) => Ok(indices_of(a, part)),
@@ -230,9 +227,9 @@ fn place(index: f64, len: usize) -> Option<usize> {
     (i >= 0.0).then_some(i as usize)
 }
 
-/// The start and end of a slice given as an object.
+/// The start and end of a slice given as an object. Either may be null; one that is missing is no bound at all.
 pub fn slice_bounds(key: &Value) -> (Option<Value>, Option<Value>) {
-    let field = |name| key.as_object().and_then(|o| o.get(name)).cloned();
+    let field = |name| key.as_object().and_then(|o| o.get(name)).cloned().or(Some(Value::Bool(false)));
     (field("start"), field("end"))
 }
 
@@ -279,7 +276,7 @@ fn char_slice(s: &str, range: Range<usize>) -> &str {
 /// All places where one array occurs in another.
 fn indices_of(whole: &[Value], part: &[Value]) -> Value {
     if part.is_empty() {
-        return Value::Null;
+        return Value::array(Vec::new());
     }
     let found = whole.windows(part.len()).enumerate().filter(|(_, w)| *w == part);
     found.map(|(i, _)| Value::from(i)).collect()
