@@ -47,9 +47,9 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 
 impl Time {
     fn from_seconds(seconds: f64) -> Self {
-        let whole = seconds.floor();
-        let fraction = seconds - whole;
-        let whole = whole as i64;
+        // jq takes the fraction from below zero as well, and the other fields from the number without it.
+        let fraction = seconds - seconds.floor();
+        let whole = seconds.trunc() as i64;
         let day = whole.div_euclid(86_400);
         let rest = whole.rem_euclid(86_400);
         let z = day + 719_468;
@@ -69,6 +69,26 @@ impl Time {
             second: (rest % 60) as f64 + fraction,
             weekday: (day + 4).rem_euclid(7),
             yearday: day - days(year, 0, 1),
+        }
+    }
+
+    fn day_of_week(&self) -> i64 {
+        (days(self.year, self.month, self.day) + 4).rem_euclid(7)
+    }
+
+    /// From 0 on.
+    fn day_of_year(&self) -> i64 {
+        days(self.year, self.month, self.day) - days(self.year, 0, 1)
+    }
+
+    /// Takes month and day, as far as they were not read, from the day of the year.
+    fn set_day_of_year(&mut self, seen: Seen) {
+        let at = Time { month: 0, day: self.yearday + 1, second: 0.0, ..*self }.normal();
+        if !seen.month {
+            self.month = at.month;
+        }
+        if !seen.day {
+            self.day = at.day;
         }
     }
 
@@ -299,22 +319,30 @@ pub fn strptime(v: Value, format: Value) -> Outcome {
     let (Value::String(text), Value::String(pattern)) = (&v, &format) else {
         return fail("strptime/1 requires string inputs and arguments");
     };
-    let mut reader =
-        Reader { rest: text, time: Time { year: 1900, weekday: 8, yearday: 367, ..Time::default() }, afternoon: None };
+    let mut reader = Reader {
+        rest: text,
+        time: Time { year: 1900, weekday: 8, yearday: 367, ..Time::default() },
+        afternoon: None,
+        seen: Seen::default(),
+    };
     if reader.read(pattern).is_none() || !reader.rest.is_empty() {
         let (text, pattern) = (text.as_str(), pattern.as_str());
         return fail(format!("date \"{text}\" does not match format \"{pattern}\""));
     }
-    let mut time = reader.time;
-    if let Some(afternoon) = reader.afternoon {
-        time.hour = time.hour % 12 + if afternoon { 12 } else { 0 };
-    }
-    if (1..=31).contains(&time.day) {
-        let day = days(time.year, time.month, time.day);
-        time.weekday = (day + 4).rem_euclid(7);
-        time.yearday = day - days(time.year, 0, 1);
-    }
-    Ok(time.into_value())
+    Ok(reader.complete().into_value())
+}
+
+/// Which parts of a date were read; the others follow from them.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// A part that the day of the week and of the year depend on.
+    date: bool,
+    month: bool,
+    day: bool,
+    weekday: bool,
+    yearday: bool,
+    /// The number of a week, and the day of the week with which weeks begin.
+    week: Option<(i64, i64)>,
 }
 
 /// Reads a time by a format; `None` where it does not match.
@@ -322,9 +350,46 @@ struct Reader<'s> {
     rest: &'s str,
     time: Time,
     afternoon: Option<bool>,
+    seen: Seen,
 }
 
 impl Reader<'_> {
+    /// Works out what the text did not say, as the GNU C library's strptime(3) does and jq after it.
+    fn complete(self) -> Time {
+        let Reader { mut time, afternoon, mut seen, .. } = self;
+        if let Some(afternoon) = afternoon {
+            time.hour = time.hour % 12 + if afternoon { 12 } else { 0 };
+        }
+        if seen.date && !seen.weekday {
+            if seen.yearday && !(seen.month && seen.day) {
+                time.set_day_of_year(seen);
+                (seen.month, seen.day) = (true, true);
+            }
+            time.weekday = time.day_of_week();
+        }
+        if seen.date && !seen.yearday {
+            time.yearday = time.day_of_year();
+        }
+        if let (Some((week, first)), true) = (seen.week, seen.weekday) {
+            let new_year = Time { month: 0, day: 1, ..time }.day_of_week();
+            if !seen.yearday {
+                time.yearday = (7 - (new_year - first)) % 7 + (week - 1) * 7 + (time.weekday - first + 7) % 7;
+            }
+            if !(seen.month && seen.day) {
+                time.set_day_of_year(seen);
+            }
+        }
+        if (1..=31).contains(&time.day) {
+            if time.weekday == 8 {
+                time.weekday = time.day_of_week();
+            }
+            if time.yearday == 367 {
+                time.yearday = time.day_of_year();
+            }
+        }
+        time
+    }
+
     fn read(&mut self, format: &str) -> Option<()> {
         let mut chars = format.chars();
         while let Some(c) = chars.next() {
@@ -365,29 +430,45 @@ impl Reader<'_> {
     fn field(&mut self, directive: char) -> Option<()> {
         match directive {
             'Y' => {
+                self.seen.date = true;
                 let negative = self.rest.starts_with('-');
                 self.rest = self.rest.trim_start_matches(['-', '+']);
                 let year = self.number(4, 0, 9999)?;
                 self.time.year = if negative { -year } else { year };
             }
-            'C' => self.time.year = self.number(2, 0, 99)? * 100,
+            'C' => {
+                self.time.year = self.number(2, 0, 99)? * 100;
+                self.seen.date = true;
+            }
             'y' => {
+                self.seen.date = true;
                 let y = self.number(2, 0, 99)?;
                 self.time.year = if y < 69 { 2000 + y } else { 1900 + y };
             }
-            'm' => self.time.month = self.number(2, 1, 12)? - 1,
-            'd' | 'e' => self.time.day = self.number(2, 1, 31)?,
+            'm' => {
+                self.time.month = self.number(2, 1, 12)? - 1;
+                (self.seen.date, self.seen.month) = (true, true);
+            }
+            'd' | 'e' => {
+                self.time.day = self.number(2, 1, 31)?;
+                (self.seen.date, self.seen.day) = (true, true);
+            }
             'H' | 'k' => self.time.hour = self.number(2, 0, 23)?,
             'I' | 'l' => self.time.hour = self.number(2, 1, 12)? % 12,
             'M' => self.time.minute = self.number(2, 0, 59)?,
             'S' => self.time.second = self.number(2, 0, 61)? as f64,
             'j' => {
-                let day = self.number(3, 1, 366)?;
-                let at = Time { month: 0, day, second: 0.0, ..self.time }.normal();
-                (self.time.month, self.time.day) = (at.month, at.day);
+                self.time.yearday = self.number(3, 1, 366)? - 1;
+                self.seen.yearday = true;
             }
-            'a' | 'A' => self.time.weekday = self.name(&DAYS)?,
-            'b' | 'B' | 'h' => self.time.month = self.name(&MONTHS)?,
+            'a' | 'A' => {
+                self.time.weekday = self.name(&DAYS)?;
+                self.seen.weekday = true;
+            }
+            'b' | 'B' | 'h' => {
+                self.time.month = self.name(&MONTHS)?;
+                (self.seen.date, self.seen.month) = (true, true);
+            }
             'p' | 'P' => {
                 let half = self.rest.get(..2)?.to_ascii_uppercase();
                 self.afternoon = Some(match half.as_str() {
@@ -403,9 +484,17 @@ impl Reader<'_> {
                 let seconds = self.number(18, 0, i64::MAX)? as f64 * sign;
                 self.time = Time::from_seconds(seconds);
             }
-            'u' => self.time.weekday = self.number(1, 1, 7)? % 7,
-            'w' => self.time.weekday = self.number(1, 0, 6)?,
-            'U' | 'W' | 'V' => _ = self.number(2, 0, 53)?,
+            'u' => {
+                self.time.weekday = self.number(1, 1, 7)? % 7;
+                self.seen.weekday = true;
+            }
+            'w' => {
+                self.time.weekday = self.number(1, 0, 6)?;
+                self.seen.weekday = true;
+            }
+            'U' => self.seen.week = Some((self.number(2, 0, 53)?, 0)),
+            'W' => self.seen.week = Some((self.number(2, 0, 53)?, 1)),
+            'V' => _ = self.number(2, 0, 53)?,
             'G' => _ = self.number(4, 0, 9999)?,
             'g' => _ = self.number(2, 0, 99)?,
             'z' => self.zone()?,

@@ -24,8 +24,18 @@ type Linked<T> = Result<T, LinkError>;
 
 /// What a name can stand for inside a text.
 enum Local<'s> {
-    Function { name: &'s str, arity: usize, open: bool, recursive: bool },
+    Function {
+        name: &'s str,
+        arity: usize,
+        open: bool,
+        recursive: bool,
+    },
     Parameter(&'s str),
+    /// `$a` of `def f($a)`, which may be called as `a` as well: then it gives all values of the argument
+    ValueParameter {
+        name: &'s str,
+        called: bool,
+    },
     Variable(&'s str),
     Label(&'s str),
 }
@@ -94,7 +104,7 @@ impl<'s> Linker<'s> {
     /// Links the main program, which then is the definition of that name.
     pub fn main(&mut self, unit: usize, name: &'s str) -> Linked<()> {
         let functions = self.units.take_functions(unit);
-        let main = self.units.take_main(unit).unwrap_or(Term::Id);
+        let main = self.units.take_main(unit).expect("a program without one was refused when it was read");
         let body = functions.into_iter().rev().fold(main, |rest, function| Term::Def(vec![function], Box::new(rest)));
         let mut scope = Scope { unit: Some(unit), before: 0, locals: Vec::new() };
         let body = self.term(body, &mut scope)?;
@@ -115,17 +125,17 @@ impl<'s> Linker<'s> {
         let found = scope.locals.iter_mut().rev().find_map(|local| match local {
             Local::Function { name: n, arity: a, open, recursive } if *n == name && *a == arity => {
                 *recursive |= *open;
-                Some(Term::Call(name, Vec::new()))
+                Some(())
             }
-            Local::Parameter(n) if *n == name && arity == 0 => Some(Term::Call(name, Vec::new())),
-            Local::Variable(v) if arity == 0 && v.strip_prefix('$') == Some(name) => Some(Term::Var(v)),
+            Local::Parameter(n) if *n == name && arity == 0 => Some(()),
+            Local::ValueParameter { name: v, called } if arity == 0 && v.strip_prefix('$') == Some(name) => {
+                *called = true;
+                Some(())
+            }
             _ => None,
         });
-        if let Some(found) = found {
-            return match found {
-                Term::Call(..) => Ok(Term::Call(name, self.terms(args, scope)?)),
-                variable => Ok(variable),
-            };
+        if found.is_some() {
+            return Ok(Term::Call(name, self.terms(args, scope)?));
         }
         let Some(target) = self.global(name, arity, scope)? else {
             if let Some(format) = name.strip_prefix('@') {
@@ -230,19 +240,29 @@ impl<'s> Linker<'s> {
     fn function(
         &mut self,
         name: &'s str,
-        args: Vec<&'s str>,
+        mut args: Vec<&'s str>,
         body: Expr<'s>,
         scope: &mut Scope<'s>,
     ) -> Linked<Function<'s>> {
         let own = scope.locals.len() - 1;
         for arg in &args {
             scope.locals.push(match arg.starts_with('$') {
-                true => Local::Variable(arg),
+                true => Local::ValueParameter { name: arg, called: false },
                 false => Local::Parameter(arg),
             });
         }
         let mut body = self.term(body, scope)?;
-        scope.locals.truncate(own + 1);
+        let locals = scope.locals.drain(own + 1..);
+        if locals.as_slice().iter().any(|local| matches!(local, Local::ValueParameter { called: true, .. })) {
+            // As jq's manual has it: `def f($a): …` is short for `def f(a): a as $a | …`.
+            for arg in args.iter_mut().rev() {
+                if let Some(filter) = arg.strip_prefix('$') {
+                    body = bind(Term::Call(filter, Vec::new()), arg, body);
+                    *arg = filter;
+                }
+            }
+        }
+        drop(locals);
         if let Local::Function { open, recursive, .. } = &mut scope.locals[own] {
             *open = false;
             if *recursive && scope.unit.is_some() {
@@ -253,7 +273,8 @@ impl<'s> Linker<'s> {
     }
 
     fn variable(&mut self, name: &'s str, scope: &Scope<'s>) -> Linked<Expr<'s>> {
-        let local = |l: &Local<'s>| matches!(l, Local::Variable(n) if *n == name);
+        let local =
+            |l: &Local<'s>| matches!(l, Local::Variable(n) | Local::ValueParameter { name: n, .. } if *n == name);
         if scope.locals.iter().any(local) {
             return Ok(Term::Var(name));
         }

@@ -111,9 +111,9 @@ pub static TABLE: &[(&str, &str, Run)] = &[
         let fraction = if x.is_infinite() { 0f64.copysign(x) } else { x - x.trunc() };
         [Value::Number(fraction.copysign(x)), Value::Number(x.trunc())].into_iter().collect()
     }))),
-    ("isinfinite", "", plain!(|v: Value| number(&v).map(|x| Value::Bool(x.is_infinite())))),
-    ("isnan", "", plain!(|v: Value| number(&v).map(|x| Value::Bool(x.is_nan())))),
-    ("isnormal", "", plain!(|v: Value| number(&v).map(|x| Value::Bool(x.is_normal())))),
+    ("isinfinite", "", plain!(|v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_infinite))))),
+    ("isnan", "", plain!(|v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_nan))))),
+    ("isnormal", "", plain!(|v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_normal))))),
     ("pow", "vv", |cv| two(cv, f64::powf)),
     ("atan2", "vv", |cv| two(cv, f64::atan2)),
     ("fmod", "vv", |cv| two(cv, |x, y| x % y)),

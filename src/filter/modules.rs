@@ -72,6 +72,9 @@ impl<'s> Units<'s> {
             let what = "library should only have function definitions, not a main expression";
             return Err(unplaced(what.into()));
         }
+        if main && module.main.is_none() {
+            return Err(unplaced("Top-level program not given (try \".\")".into()));
+        }
         for import in &module.imports {
             let link = self.import(index, import)?;
             self.all[index].links.push(link);

@@ -853,11 +853,8 @@ impl<'s> Parser<'s> {
     fn member(&mut self) -> Parsed<(Expr<'s>, Option<Expr<'s>>)> {
         let key = match self.token {
             Token::Variable(name) => {
-                let start = self.start;
                 if name == "$__loc__" {
-                    let value = self.term()?;
-                    _ = start;
-                    return Ok((text("__loc__"), Some(value)));
+                    return Ok((text("__loc__"), Some(self.term()?)));
                 }
                 self.advance();
                 if self.op(":") {
@@ -880,7 +877,13 @@ impl<'s> Parser<'s> {
                 return self.unexpected("");
             }
             Token::Quote => self.string(None)?,
-            Token::Format(f) => self.formatted(f)?,
+            Token::Format(f) => {
+                self.advance();
+                if self.token != Token::Quote {
+                    return self.unexpected(", expecting QQSTRING_START");
+                }
+                self.string(Some(f))?
+            }
             Token::Op("(") => {
                 let key = self.computed_key()?;
                 self.expect(":")?;
@@ -984,15 +987,19 @@ impl<'s> Parser<'s> {
             let what = "invalid escape in string literal".into();
             return Err(SyntaxError { what, start, end });
         };
-        let pair = unit(start + 6).filter(|_| first[2..].to_ascii_lowercase().starts_with(['d']));
-        let escape = match pair {
+        let is_high = matches!(u16::from_str_radix(&first[2..], 16), Ok(0xd800..0xdc00));
+        let escape = match unit(start + 6).filter(|_| is_high) {
             Some(_) => &self.text[start..start + 12],
             None => first,
         };
         let decoded = crate::document::read::unescape(escape);
-        let whole = decoded.chars().count() == 1 || pair.is_none();
-        for c in decoded.chars().take(if whole { 1 } else { 2 }) {
-            parts.push(StrPart::Char(c));
+        let mut chars = decoded.chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) if !is_high || escape.len() > first.len() => parts.push(StrPart::Char(c)),
+            _ => {
+                let what = "invalid \\uXXXX\\uXXXX surrogate pair escape in string literal".into();
+                return Err(SyntaxError { what, start, end: start + escape.len() });
+            }
         }
         self.at += escape.len();
         Ok(())
