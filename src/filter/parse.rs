@@ -997,7 +997,7 @@ impl<'s> Parser<'s> {
         match (chars.next(), chars.next()) {
             (Some(c), None) if !is_high || escape.len() > first.len() => parts.push(StrPart::Char(c)),
             _ => {
-                let what = "invalid \\uXXXX\\uXXXX surrogate pair escape in string literal".into();
+                let what = "half a surrogate pair in string literal".into();
                 return Err(SyntaxError { what, start, end: start + escape.len() });
             }
         }
