@@ -1,14 +1,18 @@
-//! `file-lock`: acquire, release, status, show and cleanup. `with` has a file of its own.
+//! `file-lock`: acquire, release, status and cleanup. `with` and `show` have files of their own.
 
-use super::{Exit, lock_folder, resolve};
+use super::{
+    Exit,
+    facts::{info_as_json, print_json, sighting_as_json},
+    lock_folder, resolve,
+};
 use crate::{
     cli::{Acquire, Release},
     failure::{Failure, Kind},
     lock::{
         Claim, Error,
         census::{self, Cleaned, Sighting},
-        holder::{self, Cause, State},
-        info::{self, Info, utc},
+        holder::Cause,
+        info::{self, Info},
         lease, shown,
         target::LockId,
     },
@@ -16,10 +20,7 @@ use crate::{
     report::Console,
 };
 use serde_json::{Value, json};
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::path::Path;
 
 /// Takes a lease and prints the lock's ID.
 ///
@@ -83,93 +84,6 @@ fn tell_status(file: &Path, as_json: bool, console: &Console) -> Result<Exit, Fa
     Ok(Exit(u8::from(held.is_some())))
 }
 
-/// Lists all locks.
-pub fn show(as_json: bool, console: &Console) -> Result<Exit, Failure> {
-    let folder = lock_folder()?;
-    let sightings = census::look_at_all(&folder)?;
-    console.data(|out| {
-        if as_json {
-            let locks: Vec<Value> = sightings.iter().map(sighting_as_json).collect();
-            return print_json(out, &json!({ "version": 1, "folder": shown(folder.path()), "locks": locks }));
-        }
-        writeln!(out, "Current locks in: {}\n", shown(folder.path()))?;
-        if sightings.is_empty() {
-            writeln!(out, "No locks found")?;
-        }
-        for (place, sighting) in sightings.iter().enumerate() {
-            if place > 0 {
-                writeln!(out)?;
-            }
-            print_sighting(out, sighting)?;
-        }
-        Ok(())
-    })?;
-    Ok(Exit(0))
-}
-
-fn print_sighting(out: &mut dyn Write, sighting: &Sighting) -> io::Result<()> {
-    writeln!(out, "Lock: .../{}...lock", &sighting.id.as_str()[..8])?;
-    writeln!(out, "  Info:")?;
-    for line in sighting.info.iter().flat_map(Info::lines) {
-        writeln!(out, "    {line}")?;
-    }
-    writeln!(out, "    ID: {}", sighting.id)?;
-    let mut inner = sighting.inside.as_deref();
-    while let Some(inside) = inner {
-        match &inside.info {
-            Some(info) => writeln!(out, "    INSIDE: {info}")?,
-            None => writeln!(out, "    INSIDE: a lock that names no holder")?,
-        }
-        inner = inside.inside.as_deref();
-    }
-    writeln!(out, "  Status: {}", status_of(sighting))
-}
-
-/// The sentence behind `Status: `. A lock whose holder is dead lives on in those inside it.
-fn status_of(sighting: &Sighting) -> String {
-    match (&sighting.state, sighting.inside.as_deref()) {
-        (State::Dead(_), Some(inside)) if inside.is_held() => status_of(inside),
-        (state, _) => holder::describe(sighting.info.as_ref(), state),
-    }
-}
-
-/// One lock as a JSON object; `docs/file-lock.md` lists its members.
-fn sighting_as_json(sighting: &Sighting) -> Value {
-    let state = match sighting.state {
-        State::Alive => "active",
-        State::Dead(_) => "stale",
-        State::Unknown(_) => "unknown",
-    };
-    let mut object = json!({
-        "id": sighting.id.as_str(),
-        "state": state,
-        "status": status_of(sighting),
-        "held": sighting.is_held(),
-        "inside": sighting.inside.as_deref().map(sighting_as_json),
-    });
-    if let (Some(info), Some(members)) = (&sighting.info, object.as_object_mut()) {
-        members.extend(info_as_json(info));
-    }
-    object
-}
-
-fn info_as_json(info: &Info) -> serde_json::Map<String, Value> {
-    let facts = json!({
-        "pid": info.pid,
-        "acquired": info.acquired.map(utc),
-        "hostname": info.host,
-        "target": info.target.as_deref().map(shown),
-        "kind": info.kind.word(),
-        "command": info.command,
-        "client": info.client,
-        "expires": info.expires.map(utc),
-    });
-    match facts {
-        Value::Object(members) => members,
-        _ => unreachable!("the literal above is an object"),
-    }
-}
-
 /// Removes what dead holders left.
 pub fn cleanup(dry_run: bool, as_json: bool, console: &Console) -> Result<Exit, Failure> {
     let folder = lock_folder()?;
@@ -230,9 +144,4 @@ fn cleaned_as_json(folder: &crate::lock::folder::Folder, cleaned: &Cleaned, dry_
         "idle_files": cleaned.idle_files.len(),
         "failures": cleaned.failures.iter().map(Error::to_string).collect::<Vec<_>>(),
     })
-}
-
-fn print_json(out: &mut dyn Write, value: &Value) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    out.write_all(b"\n")
 }

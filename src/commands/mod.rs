@@ -1,11 +1,13 @@
 //! What the tools do: one file a tool, each a straight line over the leaves. No clap, no printing of their own.
 
 pub mod atomic_write;
+mod facts;
 pub mod file_lock;
 pub mod install;
 pub mod memory_read;
 pub mod memory_update;
 pub mod program;
+pub mod show;
 pub mod with;
 
 use crate::{
