@@ -53,7 +53,7 @@ fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
         Request::Release(request) => commands::file_lock::release(request, console),
         Request::With(request) => commands::with::run(request, console),
         Request::Status { file, json } => commands::file_lock::status(file, *json, console),
-        Request::Show { json } => commands::show::run(*json, console),
+        Request::Show(listing) => commands::show::run(*listing, console),
         Request::Cleanup { dry_run, json } => commands::file_lock::cleanup(*dry_run, *json, console),
         Request::Update(request) => commands::memory_update::run(request, console),
         Request::Read(request) => commands::memory_read::run(request, console),

@@ -1,5 +1,8 @@
 //! What people and scripts get to see: data on standard output, messages on standard error. The only printing.
 
+pub mod table;
+pub mod terminal;
+
 use crate::{
     failure::{Failure, Kind},
     lock::{Event, Observer, shown},

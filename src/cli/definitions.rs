@@ -148,7 +148,13 @@ pub fn file_lock() -> Command {
                 .arg(json())
                 .after_help("Example:\n  file-lock status notes.json && echo free"),
         )
-        .subcommand(base("show").about("List all locks").arg(json()).after_help("Example:\n  file-lock show --json"))
+        .subcommand(
+            base("show")
+                .about("List all locks: as a table on a terminal, as lines for scripts elsewhere")
+                .arg(json())
+                .arg(flag("watch").conflicts_with("json").help("Draw the table again every second, until Ctrl-C"))
+                .after_help("Examples:\n  file-lock show --watch\n  file-lock show --json"),
+        )
         .subcommand(
             base("cleanup")
                 .about("Remove what dead holders left: locks, temporary files, idle guards")

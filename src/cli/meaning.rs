@@ -1,8 +1,8 @@
 //! What clap finds in a command line → what it asks for: words to their meaning, options to types.
 
 use super::{
-    Acquire, Binding, Change, Input, Positional, Program, Read, Release, Request, Show, Source, Strings, Update, With,
-    Write,
+    Acquire, Binding, Change, Input, Listing, Positional, Program, Read, Release, Request, Show, Source, Strings,
+    Update, With, Write,
     definitions::{definition, file_lock},
 };
 use crate::{
@@ -74,7 +74,11 @@ fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
             conflict_code: matches.get_one("conflict").copied(),
         }),
         "status" => Request::Status { file: one(matches, "file"), json: matches.get_flag("json") },
-        "show" => Request::Show { json: matches.get_flag("json") },
+        "show" => Request::Show(match (matches.get_flag("json"), matches.get_flag("watch")) {
+            (true, _) => Listing::Json,
+            (false, true) => Listing::Watch,
+            (false, false) => Listing::Text,
+        }),
         "cleanup" => Request::Cleanup { dry_run: matches.get_flag("dry-run"), json: matches.get_flag("json") },
         "help" => Request::Text(help_on(matches.get_one::<String>("topic"))?),
         other => unreachable!("clap knows no subcommand {other}"),

@@ -24,9 +24,7 @@ pub enum Request {
         file: PathBuf,
         json: bool,
     },
-    Show {
-        json: bool,
-    },
+    Show(Listing),
     Cleanup {
         dry_run: bool,
         json: bool,
@@ -46,6 +44,16 @@ pub enum Request {
     },
     /// Help or a version, to be printed as data.
     Text(String),
+}
+
+/// How all locks are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// A table on a terminal, and the lines that scripts know elsewhere.
+    Text,
+    Json,
+    /// A table that is drawn again every second.
+    Watch,
 }
 
 #[derive(Debug)]

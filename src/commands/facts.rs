@@ -1,10 +1,14 @@
 //! What is known of a lock, in words and as JSON.
 
-use crate::lock::{
-    census::Sighting,
-    holder::{self, State},
-    info::{Info, utc},
-    shown,
+use crate::{
+    lock::{
+        census::Sighting,
+        holder::{self, State},
+        info::{Info, utc},
+        shown,
+        waiters::Waiters,
+    },
+    process,
 };
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -17,22 +21,36 @@ pub fn status_of(sighting: &Sighting) -> String {
     }
 }
 
-/// One lock as a JSON object; `docs/file-lock.md` lists its members.
-pub fn sighting_as_json(sighting: &Sighting) -> Value {
-    let state = match sighting.state {
+/// One word for what is known of the holder.
+pub fn state_of(sighting: &Sighting) -> &'static str {
+    match sighting.state {
         State::Alive => "active",
         State::Dead(_) => "stale",
         State::Unknown(_) => "unknown",
-    };
+    }
+}
+
+/// For how many seconds the lock has been held. A clock that was set back makes no negative age.
+pub fn age_of(info: &Info) -> Option<i64> {
+    info.acquired.map(|since| process::wall_clock().saturating_sub(since).max(0))
+}
+
+/// One lock as a JSON object; `docs/file-lock.md` lists its members. Who waits is told if it was looked for.
+pub fn sighting_as_json(sighting: &Sighting, waiters: Option<&Waiters>) -> Value {
     let mut object = json!({
         "id": sighting.id.as_str(),
-        "state": state,
+        "state": state_of(sighting),
         "status": status_of(sighting),
         "held": sighting.is_held(),
-        "inside": sighting.inside.as_deref().map(sighting_as_json),
+        "inside": sighting.inside.as_deref().map(|inside| sighting_as_json(inside, waiters)),
     });
-    if let (Some(info), Some(members)) = (&sighting.info, object.as_object_mut()) {
+    let Some(members) = object.as_object_mut() else { unreachable!("the literal above is an object") };
+    if let Some(waiters) = waiters {
+        members.insert("waiters".to_owned(), waiters.of(sighting).into());
+    }
+    if let Some(info) = &sighting.info {
         members.extend(info_as_json(info));
+        members.insert("age".to_owned(), age_of(info).into());
     }
     object
 }

@@ -71,7 +71,7 @@ fn tell_status(file: &Path, as_json: bool, console: &Console) -> Result<Exit, Fa
     let held = sighting.as_ref().filter(|sighting| sighting.is_held());
     console.data(|out| match (as_json, held) {
         (true, _) => {
-            let lock = held.map(sighting_as_json);
+            let lock = held.map(|sighting| sighting_as_json(sighting, None));
             print_json(
                 out,
                 &json!({ "version": 1, "target": shown(&target.path), "held": held.is_some(), "lock": lock }),

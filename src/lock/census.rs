@@ -25,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Sighting {
     pub id: LockId,
-    pub dir: PathBuf,
+    pub level: Level,
     pub info: Option<Info>,
     pub state: State,
     /// The lock that somebody inside this one holds.
@@ -70,7 +70,7 @@ fn observe(here: &Here, id: &LockId, level: &Level) -> Result<Option<Sighting>, 
     let asks_guard = dir.info.as_ref().map_or(dir.made_by_us, |info| info.kind.keeps_guard());
     let state = judge(here, &dir, !(asks_guard && is_guarded(level)?));
     let inside = observe(here, id, &level.inside())?.map(Box::new);
-    Ok(Some(Sighting { id: id.clone(), dir: level.dir.clone(), info: dir.info, state, inside }))
+    Ok(Some(Sighting { id: id.clone(), level: level.clone(), info: dir.info, state, inside }))
 }
 
 /// Whether somebody keeps the guard of `level` for itself.

@@ -5,7 +5,8 @@
 //! so in a lock directory with an `info` file ([`info`]), which the old shell scripts understand and respect. `acquire`
 //! leaves only the directory behind, a lease in the name of an owner ([`lease`]); [`holder`] judges whether that owner
 //! lives. Contenders ([`contend`]) queue in the kernel and wait for the living; what the dead left is cleared, and locks are
-//! given back, in one way ([`ending`]). Processes inside a lock contend one level further down, by the same rules. [`census`] looks at all locks at once.
+//! given back, in one way ([`ending`]). Processes inside a lock contend one level further down, by the same rules. [`census`] looks at all locks at once, [`waiters`] counts those
+//! who wait.
 //!
 //! One invariant carries the rest: **a lock directory changes only under its exclusive guard.**
 //!
@@ -29,6 +30,7 @@ pub mod info;
 pub mod lease;
 pub mod level;
 pub mod target;
+pub mod waiters;
 
 use self::{
     contend::Contender,

@@ -1,12 +1,21 @@
 //! Linux: `/proc`, inotify and pidfd. See proc(5), inotify(7), pidfd_open(2).
 
-use super::{Pid, Process};
+use super::{FileSystem, Pid, Process, Standing};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::inotify,
     process::{PidfdFlags, pidfd_open},
 };
-use std::{fs, os::fd::OwnedFd, path::Path, sync::OnceLock, time::Duration};
+use std::{
+    fs::{self, File},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
+    path::Path,
+    sync::OnceLock,
+    time::Duration,
+};
 
 /// "forked but didn't exec", from `include/linux/sched.h`; the kernel shows it in `/proc/PID/stat`.
 const PF_FORKNOEXEC: u64 = 0x40;
@@ -75,6 +84,95 @@ fn is_read_end(pid: Pid, descriptor: &str) -> bool {
     let Ok(facts) = fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")) else { return false };
     let flags = facts.lines().find_map(|line| line.strip_prefix("flags:"));
     flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & 0o3 == 0)
+}
+
+/// The file system that an open file is on.
+pub fn file_system(file: &File) -> Option<FileSystem> {
+    if let Some(mount) = Place::of(file).and_then(|place| place.mount) {
+        return Some(FileSystem { name: mount.kind, options: mount.options });
+    }
+    // Below a changed root the mount may not be listed. The magic numbers are those of statfs(2).
+    let magic = rustix::fs::fstatfs(file).ok()?.f_type;
+    let name = match magic & 0xffff_ffff {
+        0x6969 => "nfs".to_owned(),
+        0xff53_4d42 | 0xfe53_4d42 => "cifs".to_owned(),
+        0x0102_1997 => "9p".to_owned(),
+        0x6573_5546 => "fuse".to_owned(),
+        0x794c_7630 => "overlay".to_owned(),
+        magic => format!("of type {magic:#x}"),
+    };
+    Some(FileSystem { name, options: String::new() })
+}
+
+/// The kernel's list of file locks at one moment, see proc_locks(5).
+///
+/// It names the processes of this PID namespace alone.
+pub struct FileLocks(String);
+
+impl FileLocks {
+    pub fn now() -> Option<Self> {
+        fs::read_to_string("/proc/locks").ok().map(FileLocks)
+    }
+
+    /// Who has, or waits for, a `flock` on an open file.
+    pub fn on(&self, file: &File) -> Option<Vec<(Pid, Standing)>> {
+        let place = Place::of(file)?;
+        let (major, minor) = place.mount.map_or(place.device, |mount| mount.device);
+        let name = format!("{major:02x}:{minor:02x}:{}", place.inode);
+        Some(self.0.lines().filter_map(|line| entry(line, &name)).collect())
+    }
+}
+
+/// Reads "1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF"; without the arrow it is a lock that was granted.
+fn entry(line: &str, name: &str) -> Option<(Pid, Standing)> {
+    let mut words = line.split_whitespace().skip(1).peekable();
+    let standing = if words.next_if_eq(&"->").is_some() { Standing::Waits } else { Standing::Holds };
+    let is_flock = words.next()? == "FLOCK";
+    let pid = words.nth(2)?.parse().ok()?;
+    (is_flock && words.next()? == name).then_some((pid, standing))
+}
+
+/// Where an open file lies, in the terms of the kernel's own lists.
+struct Place {
+    inode: u64,
+    device: (u32, u32),
+    mount: Option<Mount>,
+}
+
+struct Mount {
+    device: (u32, u32),
+    kind: String,
+    options: String,
+}
+
+impl Place {
+    /// stat(2) gives other numbers than the lists where a file system has volumes or layers (btrfs, overlay), so
+    /// `fdinfo` is asked first. Kernels before 5.14 do not tell the inode there.
+    fn of(file: &File) -> Option<Self> {
+        let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+        let field = |name: &str| facts.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let stat = file.metadata().ok()?;
+        Some(Place {
+            inode: field("ino:").and_then(|number| number.parse().ok()).unwrap_or(stat.ino()),
+            device: (rustix::fs::major(stat.dev()), rustix::fs::minor(stat.dev())),
+            mount: field("mnt_id:").and_then(mount),
+        })
+    }
+}
+
+/// Looks up a mount, see proc_pid_mountinfo(5): "36 35 98:0 / /mnt rw,noatime master:1 - ext3 /dev/root rw,errors=continue".
+fn mount(id: &str) -> Option<Mount> {
+    let list = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let line = list.lines().find(|line| line.split(' ').next() == Some(id))?;
+    let (own, shared) = line.split_once(" - ")?;
+    let mut own = own.split(' ');
+    let (major, minor) = own.nth(2)?.split_once(':')?;
+    let mut shared = shared.split(' ');
+    Some(Mount {
+        device: (major.parse().ok()?, minor.parse().ok()?),
+        kind: shared.next()?.to_owned(),
+        options: format!("{},{}", own.nth(2)?, shared.nth(1).unwrap_or_default()),
+    })
 }
 
 /// What a wait can be woken by.

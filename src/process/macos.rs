@@ -2,8 +2,8 @@
 //!
 //! Type-checked only: see docs/contributing.md.
 
-use super::{Pid, Process};
-use std::{ffi::CStr, mem::MaybeUninit, path::Path, time::Duration};
+use super::{FileSystem, Pid, Process, Standing};
+use std::{ffi::CStr, fs::File, mem::MaybeUninit, path::Path, time::Duration};
 
 /// "process has called exec", from `<sys/proc_info.h>`; libc does not declare it.
 const PROC_FLAG_EXEC: u32 = 0x4000;
@@ -61,6 +61,26 @@ pub fn command_line(_pid: Pid) -> Option<String> {
 pub fn reads_output_of(_reader: Pid, _writer: Pid) -> bool {
     rustix::fs::fstat(std::io::stdout())
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Fifo)
+}
+
+/// The file system that an open file is on.
+pub fn file_system(file: &File) -> Option<FileSystem> {
+    let name = rustix::fs::fstatfs(file).ok()?.f_fstypename.map(|byte| byte as u8);
+    let name = CStr::from_bytes_until_nul(&name).ok()?.to_string_lossy().into_owned();
+    Some(FileSystem { name, options: String::new() })
+}
+
+/// macOS does not tell who waits for a file lock.
+pub struct FileLocks;
+
+impl FileLocks {
+    pub fn now() -> Option<Self> {
+        None
+    }
+
+    pub fn on(&self, _file: &File) -> Option<Vec<(Pid, Standing)>> {
+        None
+    }
 }
 
 /// What a wait can be woken by: nothing here but its timeout.

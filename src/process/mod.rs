@@ -19,8 +19,8 @@ use std::{
 };
 
 pub use entry::start;
-pub use os::{boot_id, boot_time, command_line, look_up, pid_namespace, reads_output_of};
-pub use signals::{Signals, deliver};
+pub use os::{FileLocks, boot_id, boot_time, command_line, file_system, look_up, pid_namespace, reads_output_of};
+pub use signals::{Interrupt, Interrupts, Signals, deliver, suspend};
 pub use stack::on_stack;
 
 /// A process number.
@@ -37,6 +37,22 @@ pub struct Process {
     pub zombie: bool,
     /// It was forked and never called exec since: a subshell, say.
     pub never_executed: bool,
+}
+
+/// What the system says about where a file lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSystem {
+    /// As mount(8) knows it: "ext4", "nfs4", "fuse.sshfs".
+    pub name: String,
+    /// The options of the mount, separated by commas; empty where the system does not tell them.
+    pub options: String,
+}
+
+/// What a process has to do with a kernel lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Holds,
+    Waits,
 }
 
 /// This process and its ancestors, nearest first.

@@ -7,13 +7,20 @@ use std::{
     os::unix::process::CommandExt,
     process::{Child, Command},
     ptr,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 /// Those that people and service managers end or poke a command with.
 const FORWARDED: [libc::c_int; 6] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
 
-/// The signals of [`FORWARDED`] and SIGCHLD, held back from now on and fetched one at a time.
+/// Those that end, stop or resize a program which draws on a terminal.
+const OF_TERMINALS: [libc::c_int; 6] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGTSTP, libc::SIGWINCH];
+
+/// Signals that are held back from now on and fetched one at a time.
 pub struct Signals {
     set: libc::sigset_t,
     /// What was held back before.
@@ -28,20 +35,24 @@ pub struct Received {
 }
 
 impl Signals {
-    /// Holds the signals back.
+    /// Holds back the signals of [`FORWARDED`], and SIGCHLD.
     pub fn hold() -> io::Result<Self> {
+        // SAFETY: SIG_DFL is a valid disposition. A parent may have left SIGCHLD ignored: then nobody would tell us of
+        // our child's end, see wait(2).
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+        Signals::hold_these(FORWARDED.into_iter().chain([libc::SIGCHLD]))
+    }
+
+    fn hold_these(numbers: impl Iterator<Item = libc::c_int>) -> io::Result<Self> {
         let mut set = MaybeUninit::uninit();
         let mut old = MaybeUninit::uninit();
         // SAFETY: sigemptyset initialises the set before anything reads it; the numbers are valid signals; a successful
-        // pthread_sigmask initialises the old mask; SIG_DFL is a valid disposition.
+        // pthread_sigmask initialises the old mask.
         unsafe {
             libc::sigemptyset(set.as_mut_ptr());
-            for signal in FORWARDED {
+            for signal in numbers {
                 libc::sigaddset(set.as_mut_ptr(), signal);
             }
-            libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
-            // A parent may have left SIGCHLD ignored: then nobody would tell us of our child's end, see wait(2).
-            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
             match libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), old.as_mut_ptr()) {
                 0 => Ok(Signals { set: set.assume_init(), old: old.assume_init() }),
                 error => Err(io::Error::from_raw_os_error(error)),
@@ -101,6 +112,61 @@ impl Signals {
             rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp());
         Ok(Received { number, from_terminal: typed && in_foreground })
     }
+}
+
+/// What comes between two looks at a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Nothing: the time is up.
+    Nothing,
+    /// Somebody wants this process to end, by this signal.
+    End(libc::c_int),
+    /// Somebody wants this process to stop for a while.
+    Stop,
+    /// The terminal has another size.
+    Resized,
+}
+
+/// The signals of a program that draws on a terminal, held back from now on.
+pub struct Interrupts(mpsc::Receiver<libc::c_int>);
+
+impl Interrupts {
+    /// Holds the signals back.
+    ///
+    /// macOS has no sigtimedwait(2), so a thread waits for the signals and the caller for the thread.
+    pub fn hold() -> io::Result<Self> {
+        let signals = Signals::hold_these(OF_TERMINALS.into_iter())?;
+        let (report, received) = mpsc::channel();
+        thread::Builder::new().stack_size(64 * 1024).spawn(move || {
+            while let Ok(signal) = signals.next() {
+                if report.send(signal.number).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Interrupts(received))
+    }
+
+    /// Sleeps until one of the signals has come in, or for `timeout` at the longest.
+    pub fn wait(&self, timeout: Duration) -> Interrupt {
+        match self.0.recv_timeout(timeout) {
+            Ok(libc::SIGWINCH) => Interrupt::Resized,
+            Ok(libc::SIGTSTP) => Interrupt::Stop,
+            Ok(number) => Interrupt::End(number),
+            Err(mpsc::RecvTimeoutError::Timeout) => Interrupt::Nothing,
+            // sigwait(3) fails for a bad set alone, so the thread is there; without it this would never pause.
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                thread::sleep(timeout);
+                Interrupt::Nothing
+            }
+        }
+    }
+}
+
+/// Stops this process until somebody sends SIGCONT, as a shell's `fg` does.
+pub fn suspend() {
+    // The signal cannot be held back, and one to ourselves needs no right.
+    _ = kill_process(rustix::process::getpid(), Signal::STOP);
 }
 
 /// Sends signal `number` to the process `pid`, which must be an unreaped child of ours.

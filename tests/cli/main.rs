@@ -18,4 +18,6 @@ mod memory_update;
 mod messages;
 mod nesting;
 mod sandbox;
+mod show;
+mod terminal;
 mod tidy;

@@ -94,6 +94,11 @@ fn report_alone_prints() {
 }
 
 #[test]
+fn one_file_knows_the_terminal() {
+    only_in(&["src/report/terminal.rs", "src/process/"], &["termios", "tcgetattr", "tcsetattr", "tcgetwinsize"]);
+}
+
+#[test]
 fn the_command_line_alone_knows_clap() {
     let allowed = ["src/cli/", "src/manual.rs"];
     only_in(&allowed, &["clap", "clap_complete", "clap_mangen"]);

@@ -1,0 +1,35 @@
+//! How many processes wait for a lock, as far as the system tells. Nobody who takes or waits for a lock does anything
+//! for this: the kernel knows who sleeps in `flock`.
+
+use super::{census::Sighting, guard};
+use crate::process::{FileLocks, Pid, Standing};
+use std::{collections::BTreeSet, io, path::Path};
+
+/// Who waited for which lock at one moment.
+pub struct Waiters(Option<FileLocks>);
+
+impl Waiters {
+    /// Looks now.
+    pub fn now() -> Self {
+        Waiters(FileLocks::now())
+    }
+
+    /// How many processes wait for a lock, or `None` where that cannot be known.
+    ///
+    /// They sleep on the guard, or on the queue; the first in the queue has it, and watches the holder.
+    pub fn of(&self, sighting: &Sighting) -> Option<usize> {
+        let on_guard = self.on(&sighting.level.guard)?.into_iter().filter(|(_, standing)| *standing == Standing::Waits);
+        let on_queue = self.on(&sighting.level.queue)?;
+        let waiting: BTreeSet<Pid> = on_guard.chain(on_queue).map(|(pid, _)| pid).collect();
+        Some(waiting.len())
+    }
+
+    fn on(&self, path: &Path) -> Option<Vec<(Pid, Standing)>> {
+        let locks = self.0.as_ref()?;
+        match guard::open(path, false) {
+            Ok(file) => locks.on(&file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Vec::new()),
+            Err(_) => None,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The terminal on standard output: its size, its colours, and drawing on it again and again. The only file that knows
+//! a terminal's codes.
+
+use super::Raw;
+use crate::settings;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use std::io::{self, IsTerminal, Write};
+
+/// Where a terminal does not tell its size.
+const USUAL: Size = Size { columns: 80, rows: 24 };
+
+/// Another screen than the one with the shell's lines, and no cursor.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
+const HOME: &str = "\x1b[H";
+const CLEAR_REST_OF_LINE: &str = "\x1b[K";
+const CLEAR_BELOW: &str = "\x1b[J";
+
+/// How text stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    Green,
+    Blue,
+    Red,
+    Yellow,
+    Bold,
+    Faint,
+}
+
+impl Color {
+    fn code(self) -> &'static str {
+        match self {
+            Color::Green => "32",
+            Color::Blue => "34",
+            Color::Red => "31",
+            Color::Yellow => "33",
+            Color::Bold => "1",
+            Color::Faint => "2",
+        }
+    }
+}
+
+/// A terminal's size in cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub columns: usize,
+    pub rows: usize,
+}
+
+/// The terminal that standard output goes to.
+pub struct Terminal {
+    colored: bool,
+    redraws: bool,
+}
+
+impl Terminal {
+    /// The terminal, if standard output goes to one.
+    pub fn on_stdout() -> Option<Self> {
+        let redraws = settings::terminal_has_color();
+        io::stdout().is_terminal().then(|| Terminal { colored: redraws && !settings::no_color(), redraws })
+    }
+
+    /// Its size at this moment.
+    pub fn size(&self) -> Size {
+        let told = tcgetwinsize(io::stdout());
+        let known = |told: u16, usual| if told > 0 { told.into() } else { usual };
+        told.map_or(USUAL, |told| Size {
+            columns: known(told.ws_col, USUAL.columns),
+            rows: known(told.ws_row, USUAL.rows),
+        })
+    }
+
+    /// Whether what was written can be written over: a dumb terminal only goes on.
+    pub fn redraws(&self) -> bool {
+        self.redraws
+    }
+
+    /// Text in a colour, if colour is wanted here.
+    pub fn paint(&self, color: Option<Color>, text: &str) -> String {
+        match color {
+            Some(color) if self.colored => format!("\x1b[{}m{text}\x1b[0m", color.code()),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// A screen of one's own, for as long as the value lives; then the terminal is as it was.
+#[must_use = "the screen is left when the value is dropped"]
+pub struct Screen {
+    before: Option<Termios>,
+}
+
+impl Screen {
+    /// Begins with an empty screen on which nothing that is typed appears.
+    pub fn open(_terminal: &Terminal) -> io::Result<Self> {
+        let before = tcgetattr(io::stdout()).ok();
+        if let Some(before) = &before {
+            let mut silent = before.clone();
+            silent.local_modes.remove(LocalModes::ECHO);
+            // Only for looks: a terminal that refuses shows what is typed until the next frame.
+            _ = tcsetattr(io::stdout(), OptionalActions::Now, &silent);
+        }
+        // The value comes first, so that the terminal is put right even if this cannot be written.
+        let screen = Screen { before };
+        put(ENTER)?;
+        Ok(screen)
+    }
+
+    /// Shows these lines and nothing else. They must fit the width; those that do not fit the height are left out.
+    ///
+    /// One write, over what is there: the screen is never seen empty, and nothing is left of the frame before.
+    pub fn draw(&self, lines: &[String], size: Size) -> io::Result<()> {
+        let mut frame = HOME.to_owned();
+        let shown = lines.len().min(size.rows);
+        for (number, line) in lines[..shown].iter().enumerate() {
+            // No line end behind the last line: at the bottom it would scroll the screen. Cleared first, because behind
+            // a line that is as wide as the screen a terminal would clear that line's last cell.
+            frame.push_str(if number > 0 { "\r\n" } else { "" });
+            frame.push_str(CLEAR_REST_OF_LINE);
+            frame.push_str(line);
+        }
+        if shown < size.rows {
+            frame.push_str("\r\n");
+            frame.push_str(CLEAR_BELOW);
+        }
+        put(&frame)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // A terminal that has gone away needs nothing any more.
+        _ = put(LEAVE);
+        if let Some(before) = &self.before {
+            // What was typed meanwhile was not meant for the shell, and goes.
+            _ = tcsetattr(io::stdout(), OptionalActions::Flush, before);
+        }
+    }
+}
+
+fn put(text: &str) -> io::Result<()> {
+    // The standard library's own handle would write line by line.
+    Raw(io::stdout()).write_all(text.as_bytes())
+}
