@@ -16,7 +16,7 @@ use crate::{
         shown,
         waiters::Waiters,
     },
-    process::{self, Interrupt, Interrupts},
+    process::{Interrupt, Interrupts},
     report::{
         Console,
         table::{self, Align, Cell, Column, Shorten},
@@ -55,7 +55,7 @@ pub fn run(listing: Listing, console: &Console) -> Result<Exit, Failure> {
         (Listing::Json, _) => print_as_json(&folder, console)?,
         (Listing::Text, None) => print_as_lines(&folder, console)?,
         (Listing::Text, Some(terminal)) => {
-            let lines = table(&folder, &terminal)?;
+            let lines = table(&folder, &terminal, terminal.size().columns)?;
             console.data(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))?;
         }
     }
@@ -113,7 +113,7 @@ fn watch(folder: &Folder, terminal: &Terminal) -> Result<Exit, Failure> {
     let mut screen = Screen::open(terminal).map_err(Failure::from_output)?;
     loop {
         let size = terminal.size();
-        let mut lines = table(folder, terminal)?;
+        let mut lines = table(folder, terminal, size.columns)?;
         if lines.len() > size.rows {
             let hidden = lines.len() + 1 - size.rows;
             lines.truncate(size.rows - 1);
@@ -124,7 +124,7 @@ fn watch(folder: &Folder, terminal: &Terminal) -> Result<Exit, Failure> {
             Interrupt::Nothing | Interrupt::Resized => {}
             Interrupt::Stop => {
                 drop(screen);
-                process::suspend();
+                interrupts.suspend();
                 screen = Screen::open(terminal).map_err(Failure::from_output)?;
             }
             Interrupt::End(libc::SIGINT) => return Ok(Exit(0)),
@@ -133,11 +133,10 @@ fn watch(folder: &Folder, terminal: &Terminal) -> Result<Exit, Failure> {
     }
 }
 
-/// What a terminal shows, in lines that fit its width.
-fn table(folder: &Folder, terminal: &Terminal) -> Result<Vec<String>, Failure> {
+/// What a terminal shows, in lines of this width at most.
+fn table(folder: &Folder, terminal: &Terminal, width: usize) -> Result<Vec<String>, Failure> {
     let sightings = census::look_at_all(folder)?;
     let waiters = Waiters::now();
-    let width = terminal.size().columns;
     let title = format!("Current locks in: {}", shown(folder.path()));
     let mut lines = vec![table::shortened(&title, Shorten::Middle(0), width), String::new()];
     if sightings.is_empty() {

@@ -20,7 +20,7 @@ use std::{
 
 pub use entry::start;
 pub use os::{FileLocks, boot_id, boot_time, command_line, file_system, look_up, pid_namespace, reads_output_of};
-pub use signals::{Interrupt, Interrupts, Signals, deliver, suspend};
+pub use signals::{Interrupt, Interrupts, Signals, deliver};
 pub use stack::on_stack;
 
 /// A process number.

@@ -161,12 +161,22 @@ impl Interrupts {
             }
         }
     }
-}
 
-/// Stops this process until somebody sends SIGCONT, as a shell's `fg` does.
-pub fn suspend() {
-    // The signal cannot be held back, and one to ourselves needs no right.
-    _ = kill_process(rustix::process::getpid(), Signal::STOP);
+    /// Stops this process, until somebody lets it go on, as a shell's `fg` does.
+    ///
+    /// By SIGTSTP and not SIGSTOP: where no shell is there to let it go on, the kernel does not stop it, see setpgid(2).
+    pub fn suspend(&self) {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigemptyset initialises the set before anything reads it, the number is a valid signal, and raise(3)
+        // sends to this thread, which lets it through.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGTSTP);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
+            libc::raise(libc::SIGTSTP);
+            libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut());
+        }
+    }
 }
 
 /// Sends signal `number` to the process `pid`, which must be an unreaped child of ours.

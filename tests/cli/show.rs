@@ -199,4 +199,11 @@ fn watch_can_be_stopped_and_go_on_and_a_signal_puts_the_terminal_right() {
     terminal.enters("echo \"ended $?\"");
     terminal.shows("what the signal says", |screen| screen.contains("ended 143"));
     assert_eq!(terminal.modes(), "0 1");
+    // Where no shell could let it go on, it is not stopped.
+    terminal.enters("exec file-lock show --watch");
+    terminal.shows("the table", |screen| screen.contains("No locks found"));
+    terminal.presses("C-z");
+    let held = sandbox.holder("a.json");
+    terminal.shows("the new lock", |screen| screen.contains("active"));
+    held.ended();
 }
