@@ -34,10 +34,11 @@ use std::ffi::OsString;
 pub fn run(args: impl Iterator<Item = OsString>) -> u8 {
     let debug = settings::lock_debug();
     let console = Console::new(matches!(debug, Ok(true)));
-    let result = debug
-        .map_err(Failure::from)
-        .and_then(|_| cli::parse(multicall::dispatch(args)))
-        .and_then(|request| obey(&request, &console));
+    let result = cli::parse(multicall::dispatch(args)).and_then(|request| match (&request, debug) {
+        // It is there to say what is wrong with the environment.
+        (Request::Doctor(_), _) | (_, Ok(_)) => obey(&request, &console),
+        (_, Err(error)) => Err(error.into()),
+    });
     match result {
         Ok(Exit(status)) => status,
         Err(failure) => {
@@ -59,6 +60,8 @@ fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
         Request::Read(request) => commands::memory_read::run(request, console),
         Request::Write(request) => commands::atomic_write::run(request, console),
         Request::Install { folder, force } => commands::install::run(folder, *force, console),
+        Request::Doctor(request) => commands::doctor::run(request, console),
+        Request::Probe(file) => commands::doctor::probe(file, console),
         Request::Completions { shell } => manual::completions(*shell, console),
         Request::Manual { folder } => manual::pages(folder.as_deref(), console),
         Request::Text(text) => console.data(|out| out.write_all(text.as_bytes())).map(|()| Exit(0)),

@@ -11,7 +11,7 @@
 //! trusted to keep what it has acknowledged.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt,
     fs::{self, File, Metadata, Permissions},
     io::{self, Write},
@@ -184,6 +184,14 @@ fn temporary_name(target: &Path, token: &str) -> OsString {
     bytes.extend_from_slice(&name[..name.len().min(254 - ending.len())]);
     bytes.extend_from_slice(ending.as_bytes());
     OsString::from_vec(bytes)
+}
+
+/// The token in a temporary file's name, if it is one.
+pub fn token_in(name: &OsStr) -> Option<String> {
+    let name = name.to_string_lossy();
+    let (start, token) = name.strip_suffix(".tmp")?.rsplit_once(".memlatch-")?;
+    let has_form = token.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') && token.contains('-');
+    (start.len() > 1 && start.starts_with('.') && has_form).then(|| token.to_owned())
 }
 
 /// fchown(2) clears the set-user-ID bits, so the mode comes second.

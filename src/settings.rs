@@ -28,6 +28,11 @@ pub fn lock_folder() -> Result<PathBuf, Error> {
     Ok(base.join(".locks"))
 }
 
+/// The base folder as it is written in `AICONFIG_PATH`.
+pub fn base_folder() -> Option<PathBuf> {
+    value("AICONFIG_PATH").map(PathBuf::from)
+}
+
 /// How long to wait for a lock: `LOCK_TIMEOUT` in seconds, 30 by default.
 pub fn lock_timeout() -> Result<Duration, Error> {
     seconds_in("LOCK_TIMEOUT", 30.0)
@@ -82,6 +87,16 @@ pub fn search_path() -> Vec<PathBuf> {
 /// The user's own folder: `HOME`.
 pub fn home() -> Option<PathBuf> {
     value("HOME").map(PathBuf::from)
+}
+
+/// This program's own file.
+pub fn own_program() -> std::io::Result<PathBuf> {
+    env::current_exe().and_then(std::fs::canonicalize)
+}
+
+/// The name that this program was called by: `argv[0]`.
+pub fn called_name() -> Option<PathBuf> {
+    env::args_os().next().map(PathBuf::from)
 }
 
 /// The local time zone, if it is named: `TZ`.

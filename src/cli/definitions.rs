@@ -33,6 +33,15 @@ fn memlatch() -> Command {
                 .after_help("Example:\n  memlatch install ~/aiconfig/scripts"),
         )
         .subcommand(
+            base("doctor")
+                .about("Look for faults: lock folder, links, locks, leftover files, memory files, environment")
+                .arg(path("paths", "FILE|DIR").num_args(0..).action(ArgAction::Append).help("Memory files, or folders of them [$AICONFIG_PATH/memory]"))
+                .arg(flag("json").help("Print JSON"))
+                .after_help(
+                    "Exits with 1 if something has to be mended. It changes nothing.\n\nExamples:\n  memlatch doctor\n  memlatch doctor ~/notes sessions.json --json",
+                ),
+        )
+        .subcommand(
             base("completions")
                 .about("Print completions for a shell")
                 .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell)).help("The shell"))

@@ -1,8 +1,8 @@
 //! What clap finds in a command line → what it asks for: words to their meaning, options to types.
 
 use super::{
-    Acquire, Binding, Change, Input, Listing, Positional, Program, Read, Release, Request, Show, Source, Strings,
-    Update, With, Write,
+    Acquire, Binding, Change, Doctor, Input, Listing, PROBE, Positional, Program, Read, Release, Request, Show, Source,
+    Strings, Update, With, Write,
     definitions::{definition, file_lock},
 };
 use crate::{
@@ -22,6 +22,12 @@ use std::{
 
 /// Finds out what a command line asks for.
 pub fn parse(call: Call) -> Result<Request, Failure> {
+    if let (None, [first, second, file]) = (call.tool, call.words.as_slice())
+        && first == "doctor"
+        && second == PROBE
+    {
+        return Ok(Request::Probe(file.into()));
+    }
     let words = match call.tool {
         Some(Tool::FileLock) => mark_command(call.words),
         _ => call.words,
@@ -105,6 +111,7 @@ fn memlatch_request(matches: &ArgMatches) -> Result<Request, Failure> {
     let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
     Ok(match name {
         "install" => Request::Install { folder: one(matches, "folder"), force: matches.get_flag("force") },
+        "doctor" => Request::Doctor(Doctor { paths: many(matches, "paths"), json: matches.get_flag("json") }),
         "completions" => Request::Completions { shell: one(matches, "shell") },
         "man" => Request::Manual { folder: matches.get_one("folder").cloned() },
         // A tool's name as first word has been dealt with by `multicall::dispatch`.

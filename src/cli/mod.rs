@@ -14,6 +14,9 @@ use crate::{
 };
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
+/// The word behind `doctor` that makes a [`Request::Probe`]. No option: people have no use for it.
+pub const PROBE: &str = "--probe";
+
 /// What a command line asks for.
 #[derive(Debug)]
 pub enum Request {
@@ -36,6 +39,9 @@ pub enum Request {
         folder: PathBuf,
         force: bool,
     },
+    Doctor(Doctor),
+    /// How the doctor asks a second process which locks on a file it is granted.
+    Probe(PathBuf),
     Completions {
         shell: clap_complete::Shell,
     },
@@ -94,6 +100,13 @@ pub struct Update {
     pub wait: Wait,
     pub client: Option<String>,
     pub layout: Layout,
+}
+
+#[derive(Debug)]
+pub struct Doctor {
+    /// Memory files, and folders of them; without any, the usual folder.
+    pub paths: Vec<PathBuf>,
+    pub json: bool,
 }
 
 /// What makes the new content of the old.

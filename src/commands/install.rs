@@ -1,10 +1,10 @@
 //! `memlatch install`: links for the four tools, with and without `.sh`.
 
 use super::Exit;
-use crate::{failure::Failure, lock::shown, multicall::Tool, report::Console};
+use crate::{failure::Failure, lock::shown, multicall::Tool, report::Console, settings};
 use std::{
     fs, io,
-    os::unix::fs::symlink,
+    os::unix::fs::{MetadataExt, symlink},
     path::{Path, PathBuf},
 };
 
@@ -13,23 +13,23 @@ enum Place {
     Empty,
     /// A link to a memlatch.
     OurLink,
+    /// The very file that the links are to lead to: a link in its place would lead to itself.
+    Binary,
     Foreign,
 }
 
 /// Puts the links into `folder`. Looks at all places first, so that nothing has changed if one is taken.
 pub fn run(folder: &Path, force: bool, console: &Console) -> Result<Exit, Failure> {
-    let binary = std::env::current_exe()
-        .and_then(fs::canonicalize)
+    let binary = settings::own_program()
         .map_err(|error| Failure::failed(format!("cannot tell where memlatch itself lies: {error}")))?;
-    let links: Vec<PathBuf> = Tool::ALL
-        .iter()
-        .flat_map(|tool| [folder.join(tool.name()), folder.join(format!("{}.sh", tool.name()))])
-        .collect();
-    let mut foreign = Vec::new();
-    for link in &links {
-        if let Place::Foreign = look_at(link, &binary)? {
-            foreign.push(link);
+    let (mut links, mut foreign) = (Vec::new(), Vec::new());
+    for link in names().map(|name| folder.join(name)) {
+        match look_at(&link, &binary)? {
+            Place::Binary => continue,
+            Place::Foreign => foreign.push(link.clone()),
+            Place::Empty | Place::OurLink => {}
         }
+        links.push(link);
     }
     if !force && !foreign.is_empty() {
         let names: Vec<String> = foreign.iter().map(|link| format!("'{}'", shown(link))).collect();
@@ -42,7 +42,7 @@ pub fn run(folder: &Path, force: bool, console: &Console) -> Result<Exit, Failur
         refuse_overwriting(&original(link))?;
     }
     fs::create_dir_all(folder).map_err(cannot("make the folder", folder))?;
-    for link in foreign {
+    for link in &foreign {
         let kept = original(link);
         fs::rename(link, &kept).map_err(cannot("rename", link))?;
         console.info(format_args!("Kept {} as {}", shown(link), shown(&kept)));
@@ -51,18 +51,31 @@ pub fn run(folder: &Path, force: bool, console: &Console) -> Result<Exit, Failur
         put_link(link, &binary).map_err(cannot("make the link", link))?;
     }
     console.ok(format_args!("Linked {} names in {} to {}", links.len(), shown(folder), shown(&binary)));
+    console.info("Run 'memlatch doctor' to see whether all is well");
     Ok(Exit(0))
+}
+
+/// The names of the links.
+pub fn names() -> impl Iterator<Item = String> {
+    Tool::ALL.into_iter().flat_map(|tool| [tool.name().to_owned(), format!("{}.sh", tool.name())])
+}
+
+/// Whether a link with this target is one to a memlatch.
+pub fn is_memlatch(target: &Path) -> bool {
+    target.file_name().is_some_and(|name| name == "memlatch")
 }
 
 fn look_at(link: &Path, binary: &Path) -> Result<Place, Failure> {
     match fs::symlink_metadata(link) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Place::Empty),
         Err(error) => Err(cannot("look at", link)(error)),
-        Ok(facts) if !facts.is_symlink() => Ok(Place::Foreign),
+        Ok(facts) if !facts.is_symlink() => {
+            let is_binary = fs::metadata(binary).is_ok_and(|it| (it.dev(), it.ino()) == (facts.dev(), facts.ino()));
+            Ok(if is_binary { Place::Binary } else { Place::Foreign })
+        }
         Ok(_) => {
             let target = fs::read_link(link).map_err(cannot("read the link", link))?;
-            let is_ours =
-                target.file_name() == binary.file_name() || target.file_name().is_some_and(|name| name == "memlatch");
+            let is_ours = target.file_name() == binary.file_name() || is_memlatch(&target);
             Ok(if is_ours { Place::OurLink } else { Place::Foreign })
         }
     }

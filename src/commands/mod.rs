@@ -1,6 +1,7 @@
 //! What the tools do: one file a tool, each a straight line over the leaves. No clap, no printing of their own.
 
 pub mod atomic_write;
+pub mod doctor;
 mod facts;
 pub mod file_lock;
 pub mod install;

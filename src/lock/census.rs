@@ -52,25 +52,27 @@ pub struct Cleaned {
 
 /// Looks at the lock of one target. `None` if nobody has it.
 pub fn look(folder: &Folder, id: &LockId) -> Result<Option<Sighting>, Error> {
-    observe(&Here::default(), id, &folder.level(id))
+    observe(&Here::default(), id, folder.level(id))
 }
 
 /// Looks at all locks, in the order of their names.
 pub fn look_at_all(folder: &Folder) -> Result<Vec<Sighting>, Error> {
-    let here = Here::default();
-    let mut sightings = Vec::new();
-    for id in names(folder)?.with_ending(level::DIR) {
-        sightings.extend(observe(&here, &id, &folder.level(&id))?);
-    }
-    Ok(sightings)
+    look_at_each(folder)?.into_iter().collect()
 }
 
-fn observe(here: &Here, id: &LockId, level: &Level) -> Result<Option<Sighting>, Error> {
+/// The same, for those who want to see the others where one cannot be looked at.
+pub fn look_at_each(folder: &Folder) -> Result<Vec<Result<Sighting, Error>>, Error> {
+    let here = Here::default();
+    let names = names(folder)?;
+    Ok(names.with_ending(level::DIR).filter_map(|id| observe(&here, &id, folder.level(&id)).transpose()).collect())
+}
+
+fn observe(here: &Here, id: &LockId, level: Level) -> Result<Option<Sighting>, Error> {
     let Some(dir) = LockDir::read(&level.dir)? else { return Ok(None) };
     let asks_guard = dir.info.as_ref().map_or(dir.made_by_us, |info| info.kind.keeps_guard());
-    let state = judge(here, &dir, !(asks_guard && is_guarded(level)?));
-    let inside = observe(here, id, &level.inside())?.map(Box::new);
-    Ok(Some(Sighting { id: id.clone(), level: level.clone(), info: dir.info, state, inside }))
+    let state = judge(here, &dir, !(asks_guard && is_guarded(&level)?));
+    let inside = observe(here, id, level.inside())?.map(Box::new);
+    Ok(Some(Sighting { id: id.clone(), level, info: dir.info, state, inside }))
 }
 
 /// Whether somebody keeps the guard of `level` for itself.

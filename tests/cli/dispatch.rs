@@ -45,7 +45,7 @@ fn every_command_has_help_with_an_example_on_stdout() {
         assert!(help.contains("xample"), "file-lock {command} --help:\n{help}");
     }
     let help = sandbox.line("memlatch --help").succeeds().reports("").stdout();
-    for word in TOOLS.into_iter().chain(["install", "completions", "man"]) {
+    for word in TOOLS.into_iter().chain(["install", "doctor", "completions", "man"]) {
         assert!(help.contains(word), "{word} is not in\n{help}");
     }
     assert!(sandbox.line("file-lock help").succeeds().stdout().contains("acquire"));
@@ -111,6 +111,33 @@ fn install_with_force_renames_a_real_script() {
     sandbox.line("memlatch install bin --force").succeeds();
     sandbox.holds("bin/file-lock.sh.orig", "#!/bin/sh\necho mine\n");
     assert_eq!(sandbox.path("bin/file-lock.sh").canonicalize().unwrap(), fs::canonicalize(BINARY).unwrap());
+}
+
+#[test]
+fn install_keeps_what_was_kept_before() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("bin")).unwrap();
+    sandbox.write("bin/file-lock.sh", "mine\n");
+    sandbox.write("bin/file-lock.sh.orig", "older\n");
+    sandbox.line("memlatch install bin --force").ends(1).tells(["[ERROR] ", "file-lock.sh.orig"]);
+    sandbox.holds("bin/file-lock.sh", "mine\n");
+    sandbox.holds("bin/file-lock.sh.orig", "older\n");
+    assert!(!sandbox.path("bin/memory-read").exists());
+}
+
+#[test]
+fn install_makes_no_link_in_the_place_of_the_binary_itself() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("bin")).unwrap();
+    // By another process: a test beside this one may start a program while we had the copy open for writing, and what is
+    // open for writing cannot be run.
+    sandbox.call(["cp", BINARY, "bin/file-lock"]).succeeds();
+    symlink("file-lock", sandbox.path("bin/memlatch")).unwrap();
+    sandbox.call([sandbox.path("bin/memlatch").as_os_str()]).arg("install").arg("bin").arg("--force").succeeds();
+    assert!(fs::symlink_metadata(sandbox.path("bin/file-lock")).unwrap().is_file());
+    for name in ["file-lock", "file-lock.sh", "memory-read"] {
+        sandbox.call([sandbox.path("bin").join(name).as_os_str()]).arg("--version").succeeds();
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod bad_input;
 mod concurrency;
 mod dispatch;
 mod docs;
+mod doctor;
 mod document;
 mod durability;
 mod examples;

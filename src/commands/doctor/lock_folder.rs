@@ -1,0 +1,135 @@
+//! The lock folder: whose it is, where it lies, and whether the kernel's locks exclude there.
+
+use super::{
+    Check, Findings, quoted,
+    self_test::{self, Verdict},
+};
+use crate::{
+    lock::{Event, Observer, folder::Folder},
+    process::{self, FileSystem},
+};
+use std::{
+    fs::{self, File},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+const ELSEWHERE: &str = "set AICONFIG_PATH to a folder on a local disk, for everybody who uses these files";
+
+pub fn check(path: &Path, findings: &mut Findings) {
+    match Folder::at(path.to_owned()).exists(&Silent) {
+        Ok(true) => {
+            access(path, findings);
+            place(path, findings);
+        }
+        Ok(false) => match path.ancestors().skip(1).find(|above| above.is_dir()) {
+            Some(above) => {
+                findings.ok(
+                    Check::LockFolder,
+                    "the lock folder does not exist yet; the first lock makes it",
+                    Some(path),
+                );
+                place(above, findings);
+            }
+            None => findings.problem(
+                Check::LockFolder,
+                "the lock folder cannot be made: no folder above it exists",
+                Some(path),
+                "set AICONFIG_PATH to a folder of your own",
+            ),
+        },
+        Err(error) => {
+            findings.problem(
+                Check::LockFolder,
+                error.to_string(),
+                Some(path),
+                "set AICONFIG_PATH to a folder of your own",
+            );
+        }
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn notice(&self, _: Event<'_>) {}
+}
+
+/// Who may use the folder.
+fn access(path: &Path, findings: &mut Findings) {
+    let Ok(facts) = fs::metadata(path) else { return };
+    let mode = facts.mode() & 0o777;
+    let me = rustix::process::geteuid().as_raw();
+    if mode & 0o022 != 0 {
+        let what = format!("others can write to the lock folder, and so break its locks (mode {mode:04o})");
+        findings.problem(Check::LockFolder, what, Some(path), format!("chmod go-w {}", quoted(path)));
+    } else if mode & 0o700 != 0o700 && me != 0 {
+        let what = format!("you cannot use the lock folder (mode {mode:04o})");
+        findings.problem(Check::LockFolder, what, Some(path), format!("chmod u+rwx {}", quoted(path)));
+    } else if mode & 0o077 != 0 {
+        let what = format!("others can see which files are locked (mode {mode:04o})");
+        findings.note(Check::LockFolder, what, Some(path), format!("chmod go-rwx {}", quoted(path)));
+    } else if facts.uid() != me {
+        let what = format!("the lock folder belongs to user {}, and you are user {me}", facts.uid());
+        findings.note(Check::LockFolder, what, Some(path), "run the doctor as the user whose locks are meant");
+    } else {
+        findings.ok(Check::LockFolder, format!("the lock folder is yours alone (mode {mode:04o})"), Some(path));
+    }
+}
+
+/// On what the folder lies, and whether locks work there. `at` is the folder, or the one that it will be made in.
+fn place(at: &Path, findings: &mut Findings) {
+    let system = File::open(at).ok().and_then(|at| process::file_system(&at));
+    let name = system.as_ref().map_or("an unknown file system", |system| &system.name);
+    match self_test::run(at) {
+        Verdict::Excludes => {
+            findings.ok(Check::LockFolder, format!("the kernel's locks exclude there, on {name}"), Some(at));
+        }
+        Verdict::Fails(what) => {
+            let what = format!("the kernel's locks do not exclude there, on {name}: {what}");
+            findings.problem(Check::LockFolder, what, Some(at), ELSEWHERE);
+        }
+        Verdict::Hangs => {
+            let what = format!("a lock there does not answer, on {name}, as if a server's lock service were missing");
+            findings.problem(Check::LockFolder, what, Some(at), ELSEWHERE);
+        }
+        Verdict::NoFile(error) => {
+            let what = format!("no file can be made there: {error}");
+            findings.problem(
+                Check::LockFolder,
+                what,
+                Some(at),
+                "make it writable, or set AICONFIG_PATH to a folder of your own",
+            );
+        }
+    }
+    if let Some(what) = system.as_ref().and_then(meaning) {
+        findings.note(Check::LockFolder, format!("the lock folder is on {name}: {what}"), Some(at), ELSEWHERE);
+    }
+}
+
+/// What the kind of file system means for locks, where that is not simply "they work".
+fn meaning(system: &FileSystem) -> Option<&'static str> {
+    let option = |wanted: &[&str]| system.options.split(',').any(|option| wanted.contains(&option));
+    match system.name.as_str() {
+        "nfs" | "nfs4" if option(&["nolock", "local_lock=all", "local_lock=flock"]) => {
+            Some("it is mounted with locks of this machine alone, so other machines are not excluded")
+        }
+        "nfs" | "nfs4" => Some(
+            "locks go through the server and are as good as its lock service; leases of other machines cannot be judged",
+        ),
+        "cifs" | "smb3" | "smbfs" => Some(
+            "the server turns locks into its own, which depends on its settings; leases of other machines cannot be judged",
+        ),
+        "9p" | "virtiofs" | "vboxsf" | "vmhgfs" | "prl_fs" => Some(
+            "folders shared with a virtual machine may grant one lock on both sides, and this test sees one side only",
+        ),
+        "overlay" => Some(
+            "a layer of a container: what runs outside of it, or in another one, has a folder and locks of its own",
+        ),
+        name if name == "fuse" || name == "fuseblk" || name.starts_with("fuse.") || name.contains("fuse") => {
+            Some("a program provides it, and many such programs keep locks to this machine or this mount")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,39 @@
+//! Locks of the dead, and locks whose holders cannot be judged.
+
+use super::{Check, Findings, quoted};
+use crate::{
+    commands::facts::status_of,
+    lock::{census::Sighting, holder::State},
+};
+use std::path::Path;
+
+pub fn check(sightings: &[Sighting], findings: &mut Findings) {
+    for sighting in sightings {
+        let target = sighting.info.as_ref().and_then(|info| info.target.as_deref());
+        let place = target.unwrap_or(&sighting.level.dir);
+        match &sighting.state {
+            State::Alive => {}
+            State::Dead(_) => {
+                let what = format!("a stale lock, {}; the next to lock the file takes it over", status_of(sighting));
+                findings.note(Check::Locks, what, Some(place), "file-lock cleanup");
+            }
+            State::Unknown(_) => {
+                let what = format!(
+                    "a lock that counts as held, {}; look there whether its holder lives, and end the lock if it does not",
+                    status_of(sighting)
+                );
+                let named = target.unwrap_or(Path::new(sighting.id.as_str()));
+                let remedy = format!("file-lock release --force {}", quoted(named));
+                findings.problem(Check::Locks, what, Some(place), remedy);
+            }
+        }
+    }
+    if findings.is_clean(Check::Locks) {
+        let what = match sightings.len() {
+            0 => "no lock is held".to_owned(),
+            1 => "one lock, and its holder lives".to_owned(),
+            more => format!("{more} locks, and their holders live"),
+        };
+        findings.ok(Check::Locks, what, None);
+    }
+}
