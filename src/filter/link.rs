@@ -219,10 +219,10 @@ impl<'s> Linker<'s> {
             self.prelude.push(Function { body, ..function });
             return Ok(Some(unique));
         }
-        let Some(native) = natives::native(name, arity) else {
+        // jaq-core has helpers of its own that are no part of the language, and those are not found here.
+        let (Some(kinds), Some(native)) = (natives::find(name, arity), natives::native(name, arity)) else {
             return Ok(None);
         };
-        let kinds = natives::find(name, arity).expect("it was found just now");
         self.known.push(key);
         let unique = self.names.keep(unique);
         self.natives.push((unique, natives::args(kinds), native));

@@ -84,7 +84,7 @@ fn missing(path: &Path) -> io::Result<PathBuf> {
         match folder.components().next_back() {
             Some(Component::Normal(name)) => rest.push(name.to_owned()),
             // What a `..` leads to is unknown while what is before it does not exist.
-            _ => return Err(io::Error::from(io::ErrorKind::NotFound)),
+            _ => return Err(io::Error::from_raw_os_error(libc::ENOENT)),
         }
         folder = folder_of(folder);
         match fs::canonicalize(folder) {
