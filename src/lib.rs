@@ -6,6 +6,7 @@
 pub mod multicall;
 
 pub mod cli;
+pub mod help;
 pub mod settings;
 
 pub mod commands;

@@ -1,6 +1,7 @@
 //! The command lines as clap and the manual pages know them: options, help and examples. No logic.
 
-use crate::multicall::Tool;
+use super::Shell;
+use crate::{help, multicall::Tool};
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser, value_parser};
 use std::{ffi::OsString, path::PathBuf};
 
@@ -21,7 +22,6 @@ pub fn definition(tool: Option<Tool>) -> Command {
 fn memlatch() -> Command {
     let tools = Tool::ALL.map(|tool| definition(Some(tool)));
     base("memlatch")
-        .disable_help_subcommand(false)
         .about("Safe concurrent access to JSON memory files")
         .subcommand_required(true)
         .subcommands(tools)
@@ -44,18 +44,31 @@ fn memlatch() -> Command {
         .subcommand(
             base("completions")
                 .about("Print completions for a shell")
-                .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell)).help("The shell"))
-                .after_help("Example:\n  memlatch completions bash > ~/.local/share/bash-completion/completions/memlatch"),
+                .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(Shell::NAMES).help("The shell"))
+                .after_help(
+                    "Examples:\n  source <(memlatch completions bash)\n  memlatch completions fish | source",
+                ),
         )
         .subcommand(
             base("man")
                 .about("Print the manual page, or write all of them into a folder")
                 .arg(path("folder", "DIR").help("Where the pages go"))
-                .after_help("Example:\n  memlatch man | man -l -"),
+                .after_help("Examples:\n  memlatch man | man -l -\n  memlatch man ~/.local/share/man/man1"),
         )
-        .after_help(
-            "Examples:\n  memlatch memory-update sessions.json '.count += 1'\n  memlatch file-lock show\n  memlatch install ~/aiconfig/scripts",
+        .subcommand(
+            base("help")
+                .about("Print help on a command or a topic")
+                .arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic"))
+                .after_help("Examples:\n  memlatch help memory-update\n  memlatch help file-lock with\n  memlatch help filters"),
         )
+        .after_help(format!(
+            "'memlatch help TOPIC' tells more; topics: {}.\n\nExamples:\n  memlatch memory-update sessions.json '.count += 1'\n  memlatch file-lock show\n  memlatch install ~/aiconfig/scripts",
+            help::topics()
+        ))
+}
+
+fn help_words() -> Arg {
+    Arg::new("words").num_args(0..).action(ArgAction::Append)
 }
 
 fn base(name: &'static str) -> Command {
@@ -90,7 +103,7 @@ fn no_sync() -> Arg {
     flag("no-sync").help("Do not wait for the disk: faster, but a crash of the system may lose the update")
 }
 
-pub fn file_lock() -> Command {
+fn file_lock() -> Command {
     let json = || flag("json").help("Print JSON");
     base("file-lock")
         .about("Take, give back and look at locks on files")
@@ -171,7 +184,7 @@ pub fn file_lock() -> Command {
                 .arg(json())
                 .after_help("Example, for cron:\n  17 * * * * file-lock cleanup"),
         )
-        .subcommand(base("help").about("Print help").arg(Arg::new("topic").value_name("COMMAND").help("A subcommand")))
+        .subcommand(base("help").about("Print help").arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic")))
         .after_help(
             "Examples:\n  file-lock with notes.json -- ./edit notes.json\n  lock=$(file-lock acquire notes.json); …; file-lock release \"$lock\"\n  file-lock show",
         )

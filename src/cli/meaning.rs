@@ -1,13 +1,13 @@
 //! What clap finds in a command line → what it asks for: words to their meaning, options to types.
 
 use super::{
-    Acquire, Binding, Change, Doctor, Input, Listing, PROBE, Positional, Program, Read, Release, Request, Show, Source,
-    Strings, Update, With, Write,
-    definitions::{definition, file_lock},
+    Acquire, Binding, Change, Doctor, Input, Listing, PROBE, Positional, Program, Read, Release, Request, Shell, Show,
+    Source, Strings, Update, With, Write, definitions::definition,
 };
 use crate::{
     document::{Indent, Layout},
     failure::Failure,
+    help,
     lock::{Wait, lease::Terms},
     multicall::{Call, Tool},
     replace::Durability,
@@ -86,25 +86,37 @@ fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
             (false, false) => Listing::Text,
         }),
         "cleanup" => Request::Cleanup { dry_run: matches.get_flag("dry-run"), json: matches.get_flag("json") },
-        "help" => Request::Text(help_on(matches.get_one::<String>("topic"))?),
+        "help" => Request::Text(help_on(Some(Tool::FileLock), &many(matches, "words"))?),
         other => unreachable!("clap knows no subcommand {other}"),
     })
 }
 
-fn help_on(topic: Option<&String>) -> Result<String, Failure> {
-    let mut tool = file_lock().bin_name("file-lock");
-    tool.build();
-    let command = match topic {
-        None => Some(&mut tool),
-        Some(name) => tool.find_subcommand_mut(name),
+/// The help on a command, by the words that lead to it, or on a topic.
+fn help_on(tool: Option<Tool>, words: &[String]) -> Result<String, Failure> {
+    let (tool, words) = match (tool, words) {
+        (None, [first, rest @ ..]) => match Tool::ALL.into_iter().find(|tool| tool.name() == first) {
+            Some(tool) => (Some(tool), rest),
+            None => (None, words),
+        },
+        _ => (tool, words),
     };
-    match command {
-        Some(command) => Ok(command.render_long_help().to_string()),
-        None => Err(Failure::usage(format!(
-            "file-lock has no command '{}'; see 'file-lock help'",
-            topic.map_or("", String::as_str)
-        ))),
+    if let [word] = words
+        && let Some(topic) = help::topic(word)
+    {
+        return Ok(topic.text.to_owned());
     }
+    let mut root = definition(tool);
+    root.build();
+    let mut command = &mut root;
+    for word in words {
+        let commands: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        let topics = help::TOPICS.iter().map(|topic| topic.name.to_owned());
+        let known = commands.into_iter().chain(topics).collect::<Vec<_>>().join(", ");
+        command = command
+            .find_subcommand_mut(word)
+            .ok_or_else(|| Failure::usage(format!("no help on '{word}'; there is help on: {known}")))?;
+    }
+    Ok(command.render_help().to_string())
 }
 
 fn memlatch_request(matches: &ArgMatches) -> Result<Request, Failure> {
@@ -112,8 +124,9 @@ fn memlatch_request(matches: &ArgMatches) -> Result<Request, Failure> {
     Ok(match name {
         "install" => Request::Install { folder: one(matches, "folder"), force: matches.get_flag("force") },
         "doctor" => Request::Doctor(Doctor { paths: many(matches, "paths"), json: matches.get_flag("json") }),
-        "completions" => Request::Completions { shell: one(matches, "shell") },
+        "completions" => Request::Completions { shell: Shell::named(&one::<String>(matches, "shell")) },
         "man" => Request::Manual { folder: matches.get_one("folder").cloned() },
+        "help" => Request::Text(help_on(None, &many(matches, "words"))?),
         // A tool's name as first word has been dealt with by `multicall::dispatch`.
         other => unreachable!("clap knows no subcommand {other}"),
     })

@@ -43,7 +43,7 @@ pub enum Request {
     /// How the doctor asks a second process which locks on a file it is granted.
     Probe(PathBuf),
     Completions {
-        shell: clap_complete::Shell,
+        shell: Shell,
     },
     Manual {
         folder: Option<PathBuf>,
@@ -60,6 +60,26 @@ pub enum Listing {
     Json,
     /// A table that is drawn again every second.
     Watch,
+}
+
+/// A shell that there are completions for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl Shell {
+    const NAMES: [&str; 3] = ["bash", "zsh", "fish"];
+
+    fn named(name: &str) -> Shell {
+        match name {
+            "bash" => Shell::Bash,
+            "zsh" => Shell::Zsh,
+            _ => Shell::Fish,
+        }
+    }
 }
 
 #[derive(Debug)]

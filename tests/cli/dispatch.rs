@@ -149,16 +149,3 @@ fn completions_are_there_for_each_shell() {
     }
     sandbox.line("memlatch completions cobol").ends(2).tells(["cobol"]);
 }
-
-#[test]
-fn the_manual_is_printed_or_put_into_a_folder() {
-    let sandbox = Sandbox::new();
-    assert!(sandbox.line("memlatch man").succeeds().stdout().contains(".TH"));
-    fs::create_dir(sandbox.path("man")).unwrap();
-    sandbox.line("memlatch man man").succeeds();
-    let pages: Vec<String> =
-        fs::read_dir(sandbox.path("man")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    for tool in TOOLS {
-        assert!(pages.iter().any(|page| page.starts_with(tool)), "{tool} is not in {pages:?}");
-    }
-}

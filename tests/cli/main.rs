@@ -4,6 +4,7 @@
 
 mod atomic_write;
 mod bad_input;
+mod completions;
 mod concurrency;
 mod dispatch;
 mod docs;
@@ -14,6 +15,7 @@ mod examples;
 mod exit_codes;
 mod file_lock;
 mod leases;
+mod manual;
 mod memory_read;
 mod memory_update;
 mod messages;

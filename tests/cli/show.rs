@@ -131,32 +131,39 @@ fn what_is_inside_a_lock_stands_below_it() {
     held.ended();
 }
 
+/// A terminal with a bash, whose prompt is `$ `.
+fn terminal(sandbox: &Sandbox) -> Terminal {
+    let terminal = Terminal::sized(sandbox, 100, 12, &["env", "PS1=$ ", "bash", "--norc", "--noprofile"]);
+    terminal.until("the prompt", |screen| screen.starts_with('$'));
+    terminal
+}
+
 #[test]
 fn watch_draws_again_until_ctrl_c_and_leaves_the_terminal_as_it_was() {
     if !available("tmux") {
         return;
     }
     let sandbox = Sandbox::new();
-    let terminal = Terminal::new(&sandbox, 100, 12);
+    let terminal = terminal(&sandbox);
     terminal.enters("echo before");
-    terminal.shows("a line before", |screen| screen.contains("\nbefore"));
+    terminal.until("a line before", |screen| screen.contains("\nbefore"));
     terminal.enters("file-lock show --watch; echo \"status $?\"");
-    terminal.shows("no locks", |screen| screen.contains("No locks found") && !screen.contains("before"));
+    terminal.until("no locks", |screen| screen.contains("No locks found") && !screen.contains("before"));
     let held = sandbox.holder("a.json");
     let many: Vec<Running> = (0..3).map(|number| sandbox.holder(&format!("more-{number}.json"))).collect();
-    terminal.shows("four locks", |screen| screen.lines().count() == 7 && screen.matches("active").count() == 4);
+    terminal.until("four locks", |screen| screen.lines().count() == 7 && screen.matches("active").count() == 4);
     many.into_iter().for_each(|held| _ = held.ended());
-    let one = terminal.shows("one lock", |screen| screen.matches("active").count() == 1);
+    let one = terminal.until("one lock", |screen| screen.matches("active").count() == 1);
     assert_eq!(one.lines().count(), 4, "lines are left:\n{one}");
     assert_eq!(terminal.modes(), "1 0");
     // What is typed does not appear, and does not reach the shell.
     terminal.enters("echo typed");
-    terminal.presses("C-c");
-    let after = terminal.shows("the status", |screen| screen.contains("status 0"));
+    terminal.press(&["C-c"]);
+    let after = terminal.until("the status", |screen| screen.contains("status 0"));
     assert!(after.contains("before") && !after.contains("active") && !after.contains("typed"), "{after}");
     assert_eq!(terminal.modes(), "0 1");
     terminal.enters("echo aft''er");
-    terminal.shows("typing and its answer", |screen| screen.contains("echo aft''er\nafter"));
+    terminal.until("typing and its answer", |screen| screen.contains("echo aft''er\nafter"));
     held.ended();
 }
 
@@ -167,15 +174,15 @@ fn watch_follows_the_size_of_the_terminal() {
     }
     let sandbox = Sandbox::new();
     let held: Vec<Running> = (0..4).map(|number| sandbox.holder(&format!("{number}.json"))).collect();
-    let terminal = Terminal::new(&sandbox, 100, 12);
+    let terminal = terminal(&sandbox);
     terminal.enters("file-lock show --watch");
-    terminal.shows("all columns", |screen| screen.contains("WAITERS") && screen.matches("active").count() == 4);
+    terminal.until("all columns", |screen| screen.contains("WAITERS") && screen.matches("active").count() == 4);
     terminal.resize(50, 5);
-    let small = terminal.shows("what fits", |screen| screen.contains("and 3 more"));
+    let small = terminal.until("what fits", |screen| screen.contains("and 3 more"));
     assert!(small.lines().count() <= 5 && !small.contains("COMMAND") && small.contains("HOLDER"), "{small}");
     terminal.resize(100, 12);
-    terminal.shows("all again", |screen| screen.contains("WAITERS") && screen.matches("active").count() == 4);
-    terminal.presses("C-c");
+    terminal.until("all again", |screen| screen.contains("WAITERS") && screen.matches("active").count() == 4);
+    terminal.press(&["C-c"]);
     held.into_iter().for_each(|held| _ = held.ended());
 }
 
@@ -185,25 +192,25 @@ fn watch_can_be_stopped_and_go_on_and_a_signal_puts_the_terminal_right() {
         return;
     }
     let sandbox = Sandbox::new();
-    let terminal = Terminal::new(&sandbox, 100, 12);
+    let terminal = terminal(&sandbox);
     terminal.enters("file-lock show --watch; echo \"status $?\"");
-    terminal.shows("the table", |screen| screen.contains("No locks found"));
-    terminal.presses("C-z");
-    terminal.shows("the shell", |screen| screen.contains("Stopped") && !screen.contains("No locks found"));
+    terminal.until("the table", |screen| screen.contains("No locks found"));
+    terminal.press(&["C-z"]);
+    terminal.until("the shell", |screen| screen.contains("Stopped") && !screen.contains("No locks found"));
     assert_eq!(terminal.modes(), "0 1");
     terminal.enters("jobs -p > pid; fg");
-    terminal.shows("the table again", |screen| screen.contains("No locks found"));
+    terminal.until("the table again", |screen| screen.contains("No locks found"));
     let pid: i32 = sandbox.read("pid").trim().parse().expect("a PID");
     kill_process(Pid::from_raw(pid).expect("a PID"), Signal::TERM).expect("it is there");
-    terminal.shows("the status", |screen| screen.contains("$ jobs -p > pid; fg") && screen.ends_with('$'));
+    terminal.until("the status", |screen| screen.contains("$ jobs -p > pid; fg") && screen.ends_with('$'));
     terminal.enters("echo \"ended $?\"");
-    terminal.shows("what the signal says", |screen| screen.contains("ended 143"));
+    terminal.until("what the signal says", |screen| screen.contains("ended 143"));
     assert_eq!(terminal.modes(), "0 1");
     // Where no shell could let it go on, it is not stopped.
     terminal.enters("exec file-lock show --watch");
-    terminal.shows("the table", |screen| screen.contains("No locks found"));
-    terminal.presses("C-z");
+    terminal.until("the table", |screen| screen.contains("No locks found"));
+    terminal.press(&["C-z"]);
     let held = sandbox.holder("a.json");
-    terminal.shows("the new lock", |screen| screen.contains("active"));
+    terminal.until("the new lock", |screen| screen.contains("active"));
     held.ended();
 }

@@ -1,0 +1,60 @@
+//! The completions of fish: what can stand where as two functions with a `switch` each; `frame.fish` walks along the words.
+
+use super::{
+    levels::{Kind, Level, Value},
+    names,
+};
+use std::fmt::Write as _;
+
+/// The whole script.
+pub fn script(levels: &[Level]) -> String {
+    let mut level_cases = String::new();
+    let mut value_cases = String::new();
+    for level in levels {
+        _ = write!(level_cases, "        case {}\n            set level {0}\n", quoted(&level.path));
+        for option in &level.options {
+            let candidates: Vec<String> =
+                option.names.iter().map(|name| quoted(&format!("{name}\t{}", option.help))).collect();
+            _ = writeln!(level_cases, "            set -a options {}", candidates.join(" "));
+        }
+        for (command, about) in &level.commands {
+            _ = writeln!(level_cases, "            set -a commands {}", quoted(&format!("{command}\t{about}")));
+        }
+        _ = writeln!(level_cases, "            set operands{}", kinds(&level.operands));
+        _ = writeln!(level_cases, "            set more {}", word(&level.more));
+        _ = writeln!(level_cases, "            set tail {}", if level.runs_command() { "command" } else { "word" });
+        for option in level.options.iter().filter(|option| !option.values.is_empty() && !option.optional) {
+            let names: Vec<String> =
+                option.names.iter().map(|name| quoted(&format!("{} {name}", level.path))).collect();
+            _ = writeln!(
+                value_cases,
+                "        case {}\n            set values{}",
+                names.join(" "),
+                kinds(&option.values)
+            );
+        }
+    }
+    include_str!("frame.fish")
+        .replace("        LEVELS\n", &level_cases)
+        .replace("        VALUES\n", &value_cases)
+        .replace("NAMES", &names().join(" "))
+}
+
+fn kinds(values: &[Value]) -> String {
+    values.iter().map(|value| format!(" {}", word(&value.kind))).collect()
+}
+
+/// A kind as one word, as the frame knows it.
+fn word(kind: &Kind) -> String {
+    match kind {
+        Kind::Word => "word".to_owned(),
+        Kind::File => "file".to_owned(),
+        Kind::Folder => "folder".to_owned(),
+        Kind::Command => "command".to_owned(),
+        Kind::OneOf(values) => quoted(&format!("={}", values.join(","))),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}

@@ -1,0 +1,61 @@
+//! Manual pages and completions, from the definitions of the command lines: a new option is in both by itself.
+//!
+//! [`levels`] tells what can stand where in a command line; [`bash`], [`zsh`] and [`fish`] say it in a shell's words,
+//! and [`pages`] lays out the manual.
+
+mod bash;
+mod fish;
+mod levels;
+mod pages;
+mod zsh;
+
+use crate::{cli::Shell, commands::Exit, failure::Failure, lock::shown, multicall::Tool, report::Console};
+use levels::Level;
+use std::{fs, io, os::unix::fs::symlink, path::Path};
+
+/// Prints the completions of the four tools, their `.sh` links and memlatch itself.
+pub fn completions(shell: Shell, console: &Console) -> Result<Exit, Failure> {
+    let levels = Level::all();
+    let text = match shell {
+        Shell::Bash => bash::script(&levels),
+        Shell::Zsh => zsh::script(&levels),
+        Shell::Fish => fish::script(&levels),
+    };
+    console.data(|out| out.write_all(text.as_bytes()))?;
+    Ok(Exit(0))
+}
+
+/// Prints memlatch's page, or writes all of them into a folder.
+pub fn pages(folder: Option<&Path>, console: &Console) -> Result<Exit, Failure> {
+    let pages = pages::all(&Level::all());
+    let Some(folder) = folder else {
+        let own = pages.iter().find(|page| page.name == "memlatch").expect("memlatch has a page");
+        console.data(|out| out.write_all(own.text.as_bytes()))?;
+        return Ok(Exit(0));
+    };
+    let cannot = |path: &Path| {
+        let path = shown(path);
+        move |error: io::Error| Failure::failed(format!("cannot write '{path}': {error}"))
+    };
+    fs::create_dir_all(folder).map_err(cannot(folder))?;
+    for page in &pages {
+        let file = folder.join(page.file());
+        fs::write(&file, &page.text).map_err(cannot(&file))?;
+    }
+    for tool in Tool::ALL {
+        // A link, not a page that includes the other: the included one's path would depend on where the folder is.
+        let link = folder.join(format!("{}.sh.1", tool.name()));
+        match fs::remove_file(&link) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(&link)(error)),
+            _ => symlink(format!("{}.1", tool.name()), &link).map_err(cannot(&link))?,
+        }
+    }
+    console.ok(format_args!("Wrote {} manual pages to {}", pages.len() + Tool::ALL.len(), shown(folder)));
+    Ok(Exit(0))
+}
+
+/// Every name under which completions are asked for: memlatch's own, and each tool's with and without `.sh`.
+fn names() -> Vec<String> {
+    let tools = Tool::ALL.map(|tool| [tool.name().to_owned(), format!("{}.sh", tool.name())]);
+    std::iter::once("memlatch".to_owned()).chain(tools.into_iter().flatten()).collect()
+}
