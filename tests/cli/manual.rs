@@ -215,3 +215,15 @@ fn help_on_something_unknown_lists_what_there_is() {
     sandbox.line("memlatch help memory-read cooking").ends(2).refuses().tells(["cooking"]);
     sandbox.line("memlatch help file-lock cooking").ends(2).refuses().tells(["cooking", "cleanup"]);
 }
+
+#[test]
+fn the_packages_and_the_pages_are_of_the_version_that_is_built() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(source("packaging/memlatch.rb").contains(&format!("/v{version}.tar.gz\"")), "packaging/memlatch.rb");
+    // Once the version is released, its pages bear the day of its release.
+    let changelog = source("docs/changelog.md");
+    let heading = changelog.lines().find_map(|line| line.strip_prefix(&format!("## {version} (")));
+    if let Some(date) = heading.and_then(|rest| rest.strip_suffix(')')) {
+        assert!(source("src/manual/pages.rs").contains(&format!("\"{date}\"")), "{date} is not the day of the pages");
+    }
+}
