@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use crate::sandbox::{Sandbox, available};
+use crate::sandbox::{BINARY, Sandbox, available};
 
 /// A command of a block and the lines that are to follow it.
 #[derive(Debug, Default, PartialEq)]
@@ -150,6 +150,18 @@ fn every_console_block_prints_what_the_page_shows() {
     });
     let failures = failures.into_inner().expect("no panic under this lock");
     assert!(failures.is_empty(), "{} of {} blocks:\n\n{}", failures.len(), blocks.len(), failures.join("\n\n"));
+}
+
+#[test]
+fn the_picture_is_what_a_terminal_shows() {
+    if !available("python3") {
+        return;
+    }
+    let (sandbox, folder) = (Sandbox::new(), Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/picture"));
+    let call = sandbox.call([Path::new("python3"), &folder.join("record"), &sandbox.path("picture.svg")]);
+    call.env("MEMLATCH", BINARY).succeeds();
+    let kept = fs::read_to_string(folder.join("session.svg")).expect("the picture");
+    assert!(kept == sandbox.read("picture.svg"), "the terminal shows something else now; run docs/picture/record");
 }
 
 #[test]
