@@ -96,8 +96,17 @@ _memlatch_command() {
         _comp_command_offset "$1"
     elif declare -F _command_offset >/dev/null; then
         _command_offset "$1"
-    elif ((COMP_CWORD == $1)) && [[ $2 != */* ]]; then
-        _memlatch_offer "$(compgen -c -- "$2")"
+    elif ((COMP_CWORD == $1)); then
+        [[ $2 == */* ]] || _memlatch_offer "$(compgen -c -- "$2")"
+    else
+        local known
+        known=$(complete -p "${COMP_WORDS[$1]##*/}" 2>/dev/null)
+        if [[ $known == *' -F '* ]]; then
+            known=${known##* -F }
+            local -a COMP_WORDS=("${COMP_WORDS[@]:$1}")
+            local COMP_CWORD=$((COMP_CWORD - $1))
+            "${known%% *}" "${COMP_WORDS[0]}" "$2" "${COMP_WORDS[COMP_CWORD - 1]}"
+        fi
     fi
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use crate::{
-    sandbox::{Sandbox, TOOLS, available},
+    sandbox::{Sandbox, TOOLS, available, installed},
     terminal::Terminal,
 };
 
@@ -67,6 +67,11 @@ const INSERTED: &[(&str, &str)] = &[
     ("atomic-write.sh notes-b", "atomic-write.sh notes-b.json"),
     ("file-lock with notes-a.json -- mem", "file-lock with notes-a.json -- mem"),
     ("file-lock with notes-a.json -- cat notes-b", "file-lock with notes-a.json -- cat notes-b.json"),
+    (
+        "file-lock with notes-a.json -- memory-update.sh --back",
+        "file-lock with notes-a.json -- memory-update.sh --backup",
+    ),
+    ("memlatch file-lock with x -- memlatch inst", "memlatch file-lock with x -- memlatch install"),
     ("file-lock acquire notes-a.json --timeout no", "file-lock acquire notes-a.json --timeout no"),
     ("memory-update notes-a.json no", "memory-update notes-a.json no"),
     ("memory-read --from-file=notes-b", "memory-read --from-file=notes-b.json"),
@@ -134,6 +139,20 @@ fn bash_completes_all_names_at_a_terminal() {
     lists(&terminal, &["Tab"]);
     terminal.clears();
     terminal.types("bind 'set show-all-if-ambiguous off'");
+    terminal.press(&["Enter"]);
+    inserts(&terminal);
+}
+
+#[test]
+fn bash_hands_a_command_over_to_bash_completion_where_that_is_loaded() {
+    const LOADED: &str = "/usr/share/bash-completion/bash_completion";
+    if !available("tmux") || !installed(LOADED) {
+        return;
+    }
+    let sandbox = surroundings("bash");
+    let terminal = Terminal::start(&sandbox, &["bash", "--norc", "--noprofile", "-i"]);
+    terminal.shows("ready>");
+    terminal.types(&format!("bind 'set bell-style none'; source {LOADED}; source ~/completions.bash"));
     terminal.press(&["Enter"]);
     inserts(&terminal);
 }

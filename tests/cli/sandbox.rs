@@ -55,11 +55,19 @@ impl Shell {
 /// Whether a program that a test needs is there. Where it is not, the test says so past cargo's capture and skips.
 pub fn available(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    found_or_skipped(program, std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+/// The same for a file that is no program.
+pub fn installed(file: &str) -> bool {
+    found_or_skipped(file, Path::new(file).is_file())
+}
+
+fn found_or_skipped(what: &str, found: bool) -> bool {
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "'{program}' is missing, and CI must not skip what needs it");
+        assert!(std::env::var_os("CI").is_none(), "'{what}' is missing, and CI must not skip what needs it");
         let name = thread::current().name().unwrap_or("a test").to_owned();
-        _ = writeln!(std::io::stderr(), "\nSKIPPED: {name} needs '{program}', which is not installed\n");
+        _ = writeln!(std::io::stderr(), "\nSKIPPED: {name} needs '{what}', which is not installed\n");
     }
     found
 }
