@@ -184,7 +184,7 @@ fn file_lock() -> Command {
                 .arg(json())
                 .after_help("Example, for cron:\n  17 * * * * file-lock cleanup"),
         )
-        .subcommand(base("help").about("Print help").arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic")))
+        .subcommand(base("help").about("Print help on a command or a topic").arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic")))
         .after_help(
             "Examples:\n  file-lock with notes.json -- ./edit notes.json\n  lock=$(file-lock acquire notes.json); …; file-lock release \"$lock\"\n  file-lock show",
         )
