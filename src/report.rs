@@ -47,6 +47,11 @@ impl Console {
         }
     }
 
+    /// Whether somebody wants to hear even that there was nothing to do: who sits at a terminal or has asked for each step.
+    pub fn is_watched(&self) -> bool {
+        self.is_terminal || self.debug
+    }
+
     /// Tells of a failure, unless there is nobody left to hear of it.
     pub fn failure(&self, failure: &Failure) {
         if failure.kind != Kind::ReaderGone {

@@ -85,15 +85,22 @@ fn tell_status(file: &Path, as_json: bool, console: &Console) -> Result<Exit, Fa
 }
 
 /// Removes what dead holders left.
+///
+/// Where nobody watches, cron say, it has nothing to say unless there was something to clean.
 pub fn cleanup(dry_run: bool, as_json: bool, console: &Console) -> Result<Exit, Failure> {
     let folder = lock_folder()?;
-    if !as_json {
-        console.info(format_args!("Checking for stale locks in: {}", shown(folder.path())));
+    let is_watched = console.is_watched();
+    let announce = || console.info(format_args!("Checking for stale locks in: {}", shown(folder.path())));
+    if is_watched && !as_json {
+        announce();
     }
     let mut cleaned = census::clean(&folder, dry_run, console)?;
     if as_json {
         console.data(|out| print_json(out, &cleaned_as_json(&folder, &cleaned, dry_run)))?;
-    } else {
+    } else if is_watched || !cleaned.locks.is_empty() {
+        if !is_watched {
+            announce();
+        }
         for (_, info, cause) in &cleaned.locks {
             console.info(removal(info.as_ref(), cause, dry_run));
         }

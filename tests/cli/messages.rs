@@ -48,6 +48,40 @@ fn cleanup_counts() {
     sandbox.line("file-lock cleanup").succeeds().tells(["[OK] Cleaned 3 stale lock(s)\n"]);
 }
 
+#[test]
+fn cleanup_says_nothing_when_there_is_nothing_to_do_and_nobody_watches() {
+    let sandbox = Sandbox::new();
+    let held = sandbox.holder("a.json");
+    for line in ["file-lock cleanup", "file-lock cleanup --dry-run"] {
+        sandbox.line(line).succeeds().prints("").reports("");
+        // Who asks for each step is told that there was none.
+        let verb = if line.ends_with("run") { "Would clean" } else { "Cleaned" };
+        let checking = format!("[INFO] Checking for stale locks in: {}\n", sandbox.locks_folder().display());
+        let text = sandbox.line(line).env("LOCK_DEBUG", "1").succeeds().stderr();
+        assert!(text.starts_with(&checking) && text.ends_with(&format!("[OK] {verb} 0 stale lock(s)\n")), "{text}");
+    }
+    held.ended();
+    sandbox.plant_script_lock("dead.json", sandbox.dead_pid());
+    sandbox.line("file-lock cleanup --dry-run").succeeds().tells([
+        "Checking for",
+        "Would remove",
+        "Would clean 1 stale",
+    ]);
+    sandbox.line("file-lock cleanup").succeeds().tells(["Cleaned 1 stale lock(s)"]);
+    sandbox.line("file-lock cleanup").succeeds().reports("");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn cleanup_on_a_terminal_says_that_there_was_nothing_to_do() {
+    if !available("script") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let text = on_a_terminal(&sandbox, "file-lock cleanup").env("NO_COLOR", "1").succeeds().stdout();
+    assert!(text.contains("Checking for stale locks") && text.contains("[OK] Cleaned 0 stale lock(s)"), "{text}");
+}
+
 /// The lines of `show` around its `Info:` block, and that block's lines.
 fn show(sandbox: &Sandbox) -> (Vec<String>, Vec<String>) {
     let text = sandbox.line("file-lock show").succeeds().reports("").stdout();
