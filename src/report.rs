@@ -5,10 +5,13 @@ pub mod terminal;
 
 use crate::{
     failure::{Failure, Kind},
-    lock::{Event, Observer, shown},
+    lock::{Event, Observer, info::Info, shown},
     settings,
 };
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    time::Duration,
+};
 
 /// The two output streams of a process.
 pub struct Console {
@@ -101,6 +104,15 @@ impl Failure {
     }
 }
 
+fn held_by(holder: Option<&Info>) -> String {
+    holder.map_or(String::new(), |holder| format!(", held by {holder}"))
+}
+
+/// In tenths: of several files, the second has to wait a little less than was asked for.
+fn in_seconds(time: Duration) -> String {
+    format!("{}s", (time.as_secs_f64() * 10.0).round() / 10.0)
+}
+
 impl Observer for Console {
     fn notice(&self, event: Event<'_>) {
         match event {
@@ -109,13 +121,30 @@ impl Observer for Console {
             Event::Acquired(dir) => self.debug(format_args!("Lock acquired: {}", shown(dir))),
             Event::Releasing(dir) => self.debug(format_args!("Releasing lock: {}", shown(dir))),
             Event::Released => self.debug("Lock released"),
-            Event::Waiting { target, holder } => {
-                let text = match holder {
-                    Some(holder) => format!("waiting for the lock on '{}', held by {holder}", shown(target)),
-                    None => format!("waiting for the lock on '{}'", shown(target)),
-                };
-                if self.is_terminal { self.info(text) } else { self.debug(text) }
+            Event::Waiting { target, holder, timeout } => {
+                let text = format!("waiting for the lock on '{}'{}", shown(target), held_by(holder));
+                match (self.is_terminal, settings::is_in_client()) {
+                    (true, _) => self.info(text),
+                    // Nobody presses Ctrl-C there: how long it can take is what they have to know.
+                    (false, true) => self.info(format_args!("{text}; for {} at most", in_seconds(timeout))),
+                    (false, false) => self.debug(text),
+                }
             }
+            Event::StillWaiting { target, holder, waited, timeout } => {
+                if !self.is_terminal && settings::is_in_client() {
+                    self.info(format_args!(
+                        "still waiting for the lock on '{}' after {} of {}{}",
+                        shown(target),
+                        in_seconds(Duration::from_secs(waited.as_secs())),
+                        in_seconds(timeout),
+                        held_by(holder)
+                    ));
+                }
+            }
+            Event::FleetingOwner { target, owner, client } => self.info(format_args!(
+                "the lease on '{}' ends with this command: its owner is PID {owner}, the shell that {client} started for it; for a lease over several commands add --owner client",
+                shown(target)
+            )),
             Event::OpenFolder(path) => self.info(format_args!(
                 "others can write to the lock folder '{0}', and so break its locks; run: chmod go-w '{0}'",
                 shown(path)

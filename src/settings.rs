@@ -1,5 +1,6 @@
 //! The environment variables, one function each. Unset and empty are the same, as in the shell's `${NAME:-default}`.
 
+use crate::process::Pid;
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 /// A variable, or the option that overrides it, whose value means nothing.
@@ -44,11 +45,62 @@ pub fn lock_retry() -> Result<Duration, Error> {
     Ok(seconds_in("LOCK_RETRY", 0.1)?.max(Duration::from_millis(1)))
 }
 
+/// Who is to own a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The AI client that runs the command.
+    Client,
+    Process(Pid),
+}
+
 /// The process that owns what `acquire` takes: `LOCK_OWNER`.
-pub fn lock_owner() -> Result<Option<u32>, Error> {
-    let Some(text) = value("LOCK_OWNER") else { return Ok(None) };
-    let text = text.to_string_lossy();
-    text.parse().map(Some).map_err(|_| Error(format!("LOCK_OWNER is '{text}', which is not a process number")))
+pub fn lock_owner() -> Result<Option<Owner>, Error> {
+    value("LOCK_OWNER").map(|text| owner("LOCK_OWNER", &text.to_string_lossy())).transpose()
+}
+
+/// Reads the owner of a lease; `source` names the variable or option in the message.
+pub fn owner(source: &str, text: &str) -> Result<Owner, Error> {
+    let wrong = |_| Error(format!("{source} is '{text}'; give a process number, or the word client for an AI client"));
+    if text == "client" { Ok(Owner::Client) } else { text.parse().map(Owner::Process).map_err(wrong) }
+}
+
+/// An AI client, and how it can be known.
+pub struct Client {
+    pub name: &'static str,
+    /// The names of its program, in lower case.
+    pub programs: &'static [&'static str],
+    /// Variables that it sets for the commands that it runs.
+    marks: &'static [&'static str],
+    /// The variable by which it tells its commands its PID.
+    pid: Option<&'static str>,
+}
+
+/// The clients that are known. Only names that no other well-known program bears are in it.
+pub const CLIENTS: [Client; 5] = [
+    Client { name: "claude-code", programs: &["claude"], marks: &["CLAUDECODE"], pid: Some("CLAUDE_PID") },
+    Client {
+        name: "cursor",
+        programs: &["cursor", "cursor-agent", "cursor helper", "cursor helper (plugin)"],
+        marks: &["CURSOR_AGENT"],
+        pid: None,
+    },
+    Client { name: "codex", programs: &["codex"], marks: &["CODEX_SANDBOX", "CODEX_THREAD_ID"], pid: None },
+    Client { name: "gemini", programs: &["gemini"], marks: &["GEMINI_CLI"], pid: None },
+    Client { name: "opencode", programs: &["opencode"], marks: &["OPENCODE"], pid: Some("OPENCODE_PID") },
+];
+
+impl Client {
+    /// The PID that this client has told its commands, as it stands in the environment: a shell that outlived the
+    /// client, or was never its own, may have inherited it all the same.
+    pub fn told_pid(&self) -> Option<Pid> {
+        value(self.pid?)?.to_str()?.parse().ok()
+    }
+}
+
+/// Whether an AI client runs this command, as far as the environment tells. `AI_AGENT` is what several agree on.
+pub fn is_in_client() -> bool {
+    let marks = CLIENTS.iter().flat_map(|client| client.marks.iter().copied().chain(client.pid));
+    marks.chain(["AI_AGENT"]).any(|mark| value(mark).is_some())
 }
 
 /// Whether to tell each step: `LOCK_DEBUG` is 1.

@@ -116,14 +116,13 @@ fn file_lock() -> Command {
                 .arg(
                     Arg::new("owner")
                         .long("owner")
-                        .value_name("PID")
-                        .value_parser(value_parser!(u32))
-                        .help("The process that keeps the lock [LOCK_OWNER, or the calling shell]"),
+                        .value_name("PID|client")
+                        .help("Who keeps the lock: a process, or the AI client that runs this [LOCK_OWNER, or the calling shell]"),
                 )
                 .arg(Arg::new("ttl").long("ttl").value_name("SECS").help("Give the lock back by itself after this long"))
                 .arg(client())
                 .after_help(
-                    "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner $PPID --ttl 600",
+                    "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner client --ttl 600",
                 ),
         )
         .subcommand(

@@ -59,8 +59,8 @@ fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
             file: one(matches, "file"),
             wait: wait(matches)?,
             terms: Terms {
-                owner: match matches.get_one("owner") {
-                    Some(&owner) => Some(owner),
+                owner: match matches.get_one::<String>("owner") {
+                    Some(text) => Some(settings::owner("--owner", text)?),
                     None => settings::lock_owner()?,
                 },
                 ttl: seconds(matches, "ttl")?,

@@ -25,6 +25,8 @@ const SETTING_UP: Duration = Duration::from_secs(2);
 /// Longer than it takes to lock a guard, find it free and let it go.
 const A_MOMENT: Duration = Duration::from_millis(2);
 const SECOND: Duration = Duration::from_secs(1);
+/// How often who wants to know is told that the wait goes on.
+const REMINDER: Duration = Duration::from_secs(10);
 
 /// What came of an attempt at one level.
 pub enum Turn<T> {
@@ -60,7 +62,8 @@ pub struct Contender<'a> {
     turnstiles: Vec<(PathBuf, Arc<File>)>,
     /// The directory without `info` that we saw last, and since when.
     nameless: Option<(DirState, Instant)>,
-    told: bool,
+    /// How long we had waited when we told of it last.
+    told: Option<Duration>,
 }
 
 impl<'a> Contender<'a> {
@@ -74,7 +77,7 @@ impl<'a> Contender<'a> {
             here: Here::default(),
             turnstiles: Vec::new(),
             nameless: None,
-            told: false,
+            told: None,
         }
     }
 
@@ -383,13 +386,19 @@ impl<'a> Contender<'a> {
         Ok(info.is_some_and(|info| self.here.is_inside(&info)))
     }
 
-    /// Tells once that we wait, and for whom.
+    /// Tells that we wait, and for whom; from time to time again.
     fn tell(&mut self, level: &Level) {
-        if !self.told {
-            self.told = true;
-            let holder = LockDir::read(&level.dir).ok().flatten().and_then(|dir| dir.info);
-            self.observer.notice(Event::Waiting { target: &self.target.given, holder: holder.as_ref() });
+        let waited = self.begun.elapsed();
+        if self.told.is_some_and(|told| waited < told + REMINDER) {
+            return;
         }
+        let holder = LockDir::read(&level.dir).ok().flatten().and_then(|dir| dir.info);
+        let (target, holder, timeout) = (&self.target.given, holder.as_ref(), self.wait.timeout);
+        self.observer.notice(match self.told {
+            None => Event::Waiting { target, holder, timeout },
+            Some(_) => Event::StillWaiting { target, holder, waited, timeout },
+        });
+        self.told = Some(waited);
     }
 
     fn busy(&self, level: &Level) -> Error {

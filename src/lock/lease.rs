@@ -1,7 +1,7 @@
 //! Leases: locks that outlive the process that took them, in the name of an owner.
 
 use super::{
-    Busy, Claim, Error, Guard, Observer, Wait,
+    Busy, Claim, Error, Event, Guard, Observer, Wait, client,
     contend::{Contender, judge},
     doubt_of, ending,
     folder::{Folder, LockDir},
@@ -11,14 +11,17 @@ use super::{
     shown, take,
     target::{LockId, Target},
 };
-use crate::process::{self, Pid, Process};
+use crate::{
+    process::{self, Pid, Process},
+    settings::Owner,
+};
 use std::{path::PathBuf, time::Duration};
 
 /// Until when a lease lasts, if nobody releases it.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     /// The lease ends with this process; without it, with the shell that asks.
-    pub owner: Option<Pid>,
+    pub owner: Option<Owner>,
     /// The lease ends after this long.
     pub ttl: Option<Duration>,
 }
@@ -37,22 +40,28 @@ pub fn acquire(
     observer: &dyn Observer,
 ) -> Result<Guard, Error> {
     let owner = match terms.owner {
-        Some(pid) => named_owner(pid)?,
+        Some(Owner::Process(pid)) => named_owner(pid)?,
+        Some(Owner::Client) => client::nearest(&process::lineage())?,
         None => asking_shell(&process::lineage())?,
     };
-    take(folder, target, wait, observer, |contender| {
+    let words = process::words(owner.pid);
+    let guard = take(folder, target, wait, observer, |contender| {
         let mut info = contender.describe(claim);
         info.pid = owner.pid;
         info.started = Some(owner.started);
         info.namespace = contender.here().namespace().map(str::to_owned);
-        info.command = claim.command.clone().or_else(|| process::command_line(owner.pid));
+        info.command = claim.command.clone().or_else(|| words.as_ref().map(|words| words.join(" ")));
         if let Some(ttl) = terms.ttl {
             // Rounded up: nobody's lease is to end early by the rounding.
             info.expires = Some(process::wall_clock().saturating_add_unsigned(ttl.as_secs()).saturating_add(1));
             info.deadline = Some((process::uptime() + ttl).as_millis().try_into().unwrap_or(u64::MAX));
         }
         info
-    })
+    })?;
+    if let Some(client) = words.and_then(|words| client::of_fleeting(&owner, &words)) {
+        observer.notice(Event::FleetingOwner { target: &target.given, owner: owner.pid, client });
+    }
+    Ok(guard)
 }
 
 impl Guard {

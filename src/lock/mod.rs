@@ -21,6 +21,7 @@
 //! its command left behind keeps the guard locked until the daemon ends.
 
 pub mod census;
+mod client;
 mod contend;
 mod ending;
 pub mod folder;
@@ -40,6 +41,7 @@ use self::{
     level::Level,
     target::Target,
 };
+use crate::process::Pid;
 use std::{
     fmt,
     fs::File,
@@ -81,8 +83,22 @@ pub enum Event<'a> {
     Waiting {
         target: &'a Path,
         holder: Option<&'a Info>,
+        timeout: Duration,
+    },
+    /// It still has not come. Told every ten seconds.
+    StillWaiting {
+        target: &'a Path,
+        holder: Option<&'a Info>,
+        waited: Duration,
+        timeout: Duration,
     },
     Acquired(&'a Path),
+    /// A lease's owner is a shell that a client started for one command, and that ends with it.
+    FleetingOwner {
+        target: &'a Path,
+        owner: Pid,
+        client: &'a str,
+    },
     Releasing(&'a Path),
     Released,
     /// The lock folder can be written by others.

@@ -57,12 +57,17 @@ pub fn look_up(pid: Pid) -> Option<Process> {
     })
 }
 
-/// The words that `pid` was started with, joined by spaces.
-pub fn command_line(pid: Pid) -> Option<String> {
+/// The words that `pid` was started with.
+pub fn words(pid: Pid) -> Option<Vec<String>> {
     let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let words = words.strip_suffix(b"\0").unwrap_or(&words);
-    let line: Vec<u8> = words.iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect();
-    Some(String::from_utf8_lossy(&line).into_owned())
+    Some(words.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect())
+}
+
+/// The name of the program that `pid` runs, or what it calls itself; the kernel keeps 15 bytes of it.
+pub fn name(pid: Pid) -> Option<String> {
+    let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(&name)).into_owned())
 }
 
 /// Whether `reader` has the read end of the pipe open that is `writer`'s standard output.

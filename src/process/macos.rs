@@ -30,16 +30,7 @@ pub fn pid_namespace() -> Option<String> {
 
 /// What the system says about `pid`, or `None` if there is no such process.
 pub fn look_up(pid: Pid) -> Option<Process> {
-    let mut info = MaybeUninit::<libc::proc_bsdinfo>::zeroed();
-    let size = size_of::<libc::proc_bsdinfo>() as libc::c_int;
-    // SAFETY: the buffer is as large as the call is told, and outlives it.
-    let written =
-        unsafe { libc::proc_pidinfo(pid.try_into().ok()?, libc::PROC_PIDTBSDINFO, 0, info.as_mut_ptr().cast(), size) };
-    if written != size {
-        return None;
-    }
-    // SAFETY: the call filled the whole structure, which was zeroed before and holds only integers.
-    let info = unsafe { info.assume_init() };
+    let info = facts(pid)?;
     Some(Process {
         pid,
         parent: info.pbi_ppid,
@@ -49,8 +40,27 @@ pub fn look_up(pid: Pid) -> Option<Process> {
     })
 }
 
+/// The name of the program that `pid` runs; the kernel keeps 31 bytes of it.
+pub fn name(pid: Pid) -> Option<String> {
+    let name = facts(pid)?.pbi_name.map(|byte| byte as u8);
+    Some(CStr::from_bytes_until_nul(&name).ok()?.to_string_lossy().into_owned())
+}
+
+fn facts(pid: Pid) -> Option<libc::proc_bsdinfo> {
+    let mut info = MaybeUninit::<libc::proc_bsdinfo>::zeroed();
+    let size = size_of::<libc::proc_bsdinfo>() as libc::c_int;
+    // SAFETY: the buffer is as large as the call is told, and outlives it.
+    let written =
+        unsafe { libc::proc_pidinfo(pid.try_into().ok()?, libc::PROC_PIDTBSDINFO, 0, info.as_mut_ptr().cast(), size) };
+    if written != size {
+        return None;
+    }
+    // SAFETY: the call filled the whole structure, which was zeroed before and holds only integers.
+    Some(unsafe { info.assume_init() })
+}
+
 /// The words that `pid` was started with: not read on macOS, where the call needs rights over the process.
-pub fn command_line(_pid: Pid) -> Option<String> {
+pub fn words(_pid: Pid) -> Option<Vec<String>> {
     None
 }
 

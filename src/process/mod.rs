@@ -19,7 +19,9 @@ use std::{
 };
 
 pub use entry::start;
-pub use os::{FileLocks, boot_id, boot_time, command_line, file_system, look_up, pid_namespace, reads_output_of};
+pub use os::{
+    FileLocks, boot_id, boot_time, file_system, look_up, name, pid_namespace, reads_output_of, words,
+};
 pub use signals::{Interrupt, Interrupts, Signals, deliver};
 pub use stack::on_stack;
 
@@ -57,8 +59,13 @@ pub enum Standing {
 
 /// This process and its ancestors, nearest first.
 pub fn lineage() -> Vec<Process> {
+    lineage_of(std::process::id())
+}
+
+/// The process `pid` and its ancestors, nearest first. Process 1 is not among them.
+pub fn lineage_of(pid: Pid) -> Vec<Process> {
     let mut line = Vec::new();
-    let mut next = std::process::id();
+    let mut next = pid;
     // A parent can end and its number be reused while we climb, hence the bound.
     while next > 1 && line.len() < 1024 {
         let Some(process) = look_up(next) else { break };

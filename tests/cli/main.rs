@@ -4,6 +4,7 @@
 
 mod atomic_write;
 mod bad_input;
+mod clients;
 mod completions;
 mod concurrency;
 mod dispatch;
