@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
+
 use crate::sandbox::{Sandbox, TOOLS, available, code};
 
 fn folder() -> PathBuf {
@@ -69,5 +71,72 @@ fn every_example_is_in_the_table_of_examples() {
     for script in scripts() {
         let name = script.file_name().unwrap().to_string_lossy().into_owned();
         assert!(page.contains(&format!("`{name}`")), "{name} is not in examples/README.md");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn systemd_has_nothing_to_say_against_the_units() {
+    if !available("systemd-analyze") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let scripts = sandbox.home().join("aiconfig/scripts");
+    sandbox.call(["memlatch", "install"]).arg(&scripts).succeeds();
+    let units = ["memlatch-cleanup.service", "memlatch-cleanup.timer"];
+    for unit in units {
+        sandbox.write(unit, fs::read(folder().join("cron").join(unit)).unwrap());
+    }
+    let verify = sandbox.call(["systemd-analyze", "verify", "--user", "--man=no", "./memlatch-cleanup.service"]);
+    let verify = verify.arg("./memlatch-cleanup.timer").env("XDG_RUNTIME_DIR", sandbox.home());
+    // What it only warns of would be ignored when the timer runs.
+    verify.succeeds().reports("");
+    let service = sandbox.read("memlatch-cleanup.service");
+    let command = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let command = command.replace("%h", &sandbox.home().display().to_string());
+    sandbox.plant_script_lock("a.json", sandbox.dead_pid());
+    sandbox.line(&command).succeeds().tells(["Cleaned 1 stale lock(s)"]);
+}
+
+#[test]
+fn the_launchd_agent_is_a_property_list_that_runs_the_cleanup() {
+    if !available("python3") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.call(["memlatch", "install"]).arg(sandbox.home().join("aiconfig/scripts")).succeeds();
+    let reader = "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))";
+    let agent = folder().join("cron/memlatch.cleanup.plist");
+    let agent = sandbox.call(["python3", "-c", reader]).arg(&agent).succeeds().stdout();
+    let agent: Value = serde_json::from_str(&agent).unwrap();
+    assert_eq!(agent["Label"], "memlatch.cleanup");
+    assert!(agent["StartInterval"].as_u64().is_some_and(|seconds| seconds >= 60), "{agent}");
+    let words: Vec<&str> =
+        agent["ProgramArguments"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    sandbox.plant_script_lock("a.json", sandbox.dead_pid());
+    sandbox.call(words).env("PATH", "/usr/bin:/bin").succeeds().tells(["Cleaned 1 stale lock(s)"]);
+}
+
+#[test]
+fn the_clients_hooks_are_in_their_settings_and_can_be_run() {
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(folder().join(name)).unwrap()).unwrap() };
+    let claude = read("claude-code/settings.json");
+    let cursor = read("cursor/hooks.json");
+    assert_eq!(cursor["version"], 1);
+    let mut commands = Vec::new();
+    for event in ["PreToolUse", "SessionEnd"] {
+        let hook = &claude["hooks"][event][0]["hooks"][0];
+        assert_eq!(hook["type"], "command", "{event}");
+        // A hook that waits for longer than its client does would be killed at it.
+        assert!(hook["timeout"].as_u64().is_some_and(|seconds| seconds <= 60), "{event}");
+        commands.push(hook["command"].as_str().unwrap());
+    }
+    for event in ["beforeShellExecution", "preToolUse", "sessionEnd"] {
+        commands.push(cursor["hooks"][event][0]["command"].as_str().unwrap());
+    }
+    for command in commands {
+        let name = command.trim_matches('"').strip_prefix("$HOME/aiconfig/hooks/").expect(command);
+        let mode = fs::metadata(folder().join("hooks").join(name)).expect(name).permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{name} cannot be run");
     }
 }
