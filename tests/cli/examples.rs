@@ -123,6 +123,10 @@ fn the_clients_hooks_are_in_their_settings_and_can_be_run() {
     let claude = read("claude-code/settings.json");
     let cursor = read("cursor/hooks.json");
     assert_eq!(cursor["version"], 1);
+    // Without the variable the client ends a hook at the end of a session after a second and a half.
+    let at_the_end = claude["env"]["CLAUDE_CODE_SESSIONEND_HOOKS_TIMEOUT_MS"].as_str().unwrap();
+    let timeout = &claude["hooks"]["SessionEnd"][0]["hooks"][0]["timeout"];
+    assert_eq!(at_the_end.parse::<u64>().unwrap(), timeout.as_u64().unwrap() * 1000);
     let mut commands = Vec::new();
     for event in ["PreToolUse", "SessionEnd"] {
         let hook = &claude["hooks"][event][0]["hooks"][0];
