@@ -19,9 +19,7 @@ use std::{
 };
 
 pub use entry::start;
-pub use os::{
-    FileLocks, boot_id, boot_time, file_system, look_up, name, pid_namespace, reads_output_of, words,
-};
+pub use os::{FileLocks, boot_id, boot_time, file_system, look_up, name, pid_namespace, reads_output_of, words};
 pub use signals::{Interrupt, Interrupts, Signals, deliver};
 pub use stack::on_stack;
 
