@@ -20,6 +20,10 @@ use std::{
 };
 use tempfile::{Builder, NamedTempFile};
 
+mod backup;
+
+pub use backup::{Backup, Keep, back_up, backup_of, backups, close_gap, read_backup};
+
 /// Whether the medium must have the data before success is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -34,13 +38,22 @@ pub struct Error {
     doing: &'static str,
     path: PathBuf,
     source: io::Error,
+    aftermath: Aftermath,
+}
+
+/// What a failure leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aftermath {
+    Unchanged,
     /// The new content is in place, but its durability is not known.
-    visible: bool,
+    Visible,
+    /// The write is done, and the backup that it put back has not been taken away.
+    Twice,
 }
 
 impl Error {
     fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Error { doing, path: path.to_owned(), source, visible: false }
+        move |source| Error { doing, path: path.to_owned(), source, aftermath: Aftermath::Unchanged }
     }
 }
 
@@ -48,11 +61,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = crate::lock::shown(&self.path);
         write!(f, "cannot {} '{path}': {}", self.doing, self.source)?;
-        if self.visible {
-            f.write_str("; the new content is visible, but it may not survive a crash of the system")
-        } else {
-            f.write_str("; the file is as it was")
-        }
+        f.write_str(match self.aftermath {
+            Aftermath::Unchanged => "; the file is as it was",
+            Aftermath::Visible => "; the new content is visible, but it may not survive a crash of the system",
+            Aftermath::Twice => "; what was put back is still among the backups as well",
+        })
     }
 }
 
@@ -60,21 +73,16 @@ impl std::error::Error for Error {}
 
 /// Replaces the content of `target` by what `write` writes. Everything is prepared before the first visible change.
 ///
-/// `target` is a canonical path. `token` goes into the temporary file's name; `mode` of an old file, and its owner, are
-/// kept, and those of a new file are what the umask leaves of 0666.
+/// `target` is a canonical path. `token` goes into the temporary file's name. Owner and mode of an old file are kept. A
+/// new file gets those of `model`, or else what the umask leaves of 0666.
 pub fn replace(
     target: &Path,
     token: &str,
     durability: Durability,
+    model: Option<&Metadata>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
-    let old = match fs::symlink_metadata(target) {
-        Ok(facts) if facts.is_file() => Some(facts),
-        // It was one a moment ago, when its path was made canonical.
-        Ok(_) => return Err(Error::at("replace", target)(io::Error::other("it is no plain file any more"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(Error::at("look at", target)(error)),
-    };
+    let old = plain_file(target)?.or_else(|| model.cloned());
     let folder_path = folder_of(target);
     // Opened before anything changes: a folder that cannot be synced is found out in time.
     let folder = File::open(folder_path).map_err(Error::at("open the folder", folder_path))?;
@@ -94,42 +102,12 @@ pub fn replace(
     }
     temporary.persist(target).map_err(|failed| Error::at("replace", target)(failed.error))?;
     if durability == Durability::Synced {
-        folder
-            .sync_all()
-            .map_err(|source| Error { visible: true, ..Error::at("sync the folder", folder_path)(source) })?;
+        folder.sync_all().map_err(|source| Error {
+            aftermath: Aftermath::Visible,
+            ..Error::at("sync the folder", folder_path)(source)
+        })?;
     }
     Ok(())
-}
-
-/// Copies the content of `source`, if it exists, to the file of the same name with `.bak` behind it.
-pub fn back_up(given: &Path, source: &Path, token: &str, durability: Durability) -> Result<(), Error> {
-    let mut old = match File::open(source) {
-        Ok(old) => old,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::at("read", source)(error)),
-    };
-    let facts = old.metadata().map_err(Error::at("look at", source))?;
-    let backup = backup_of(given);
-    let folder_path = folder_of(&backup);
-    let folder = File::open(folder_path).map_err(Error::at("open the folder", folder_path))?;
-    let mut temporary = create(&backup, token, Some(&facts))?;
-    io::copy(&mut old, temporary.as_file_mut()).map_err(Error::at("write", temporary.path()))?;
-    keep_owner_and_mode(temporary.as_file(), &facts).map_err(Error::at("keep owner and mode for", &backup))?;
-    if durability == Durability::Synced {
-        temporary.as_file().sync_all().map_err(Error::at("sync", temporary.path()))?;
-    }
-    temporary.persist(&backup).map_err(|failed| Error::at("replace", &backup)(failed.error))?;
-    if durability == Durability::Synced {
-        folder.sync_all().map_err(Error::at("sync the folder", folder_path))?;
-    }
-    Ok(())
-}
-
-/// The backup's name.
-pub fn backup_of(given: &Path) -> PathBuf {
-    let mut name = given.as_os_str().to_owned();
-    name.push(".bak");
-    name.into()
 }
 
 /// Makes a folder, and those above it that are missing. `false` if it was there.
@@ -157,7 +135,7 @@ pub fn make_folder(folder: &Path, durability: Durability) -> Result<bool, Error>
 
 /// Removes what a writer that died left beside `target`.
 pub fn remove_leftovers(target: &Path, token: &str) {
-    for file in [target, &backup_of(target)] {
+    for file in [target, &backup_of(target, 1)] {
         // It is litter, not damage: if it cannot be removed, the write that comes next can still succeed.
         _ = fs::remove_file(folder_of(file).join(temporary_name(file, token)));
     }
@@ -192,6 +170,16 @@ pub fn token_in(name: &OsStr) -> Option<String> {
     let (start, token) = name.strip_suffix(".tmp")?.rsplit_once(".memlatch-")?;
     let has_form = token.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') && token.contains('-');
     (start.len() > 1 && start.starts_with('.') && has_form).then(|| token.to_owned())
+}
+
+/// What is at `path`, if anything. What is no plain file is in the way.
+fn plain_file(path: &Path) -> Result<Option<Metadata>, Error> {
+    match fs::symlink_metadata(path) {
+        Ok(facts) if facts.is_file() => Ok(Some(facts)),
+        Ok(_) => Err(Error::at("use", path)(io::Error::other("it is no plain file"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::at("look at", path)(error)),
+    }
 }
 
 /// fchown(2) clears the set-user-ID bits, so the mode comes second.

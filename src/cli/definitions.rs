@@ -5,6 +5,9 @@ use crate::{help, multicall::Tool};
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser, value_parser};
 use std::{ffi::OsString, path::PathBuf};
 
+/// The most backups that one file can have: to write one, all of them are moved.
+const MOST_BACKUPS: i64 = 99;
+
 /// What a missing file starts from.
 const DEFAULT_DOCUMENT: &str = "{}";
 
@@ -103,6 +106,17 @@ fn no_sync() -> Arg {
     flag("no-sync").help("Do not wait for the disk: faster, but a crash of the system may lose the update")
 }
 
+fn backup() -> Arg {
+    Arg::new("backup")
+        .long("backup")
+        .value_name("N")
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("1")
+        .value_parser(value_parser!(u32).range(1..=MOST_BACKUPS))
+        .help("Leave the previous content in FILE.bak, and N-1 older ones in FILE.bak.2 to FILE.bak.N")
+}
+
 fn file_lock() -> Command {
     let json = || flag("json").help("Print JSON");
     base("file-lock")
@@ -194,7 +208,7 @@ fn memory_update() -> Command {
         .about("Change a JSON file by a jq filter: read, filter and replace it under its lock")
         .override_usage("memory-update [OPTIONS] FILE FILTER\n       memory-update [OPTIONS] FILE -f PROGRAM\n       memory-update [OPTIONS] FILE --function NAME")
         .arg(words("FILE FILTER"))
-        .arg(flag("backup").help("Leave the previous content in FILE.bak"))
+        .arg(backup())
         .arg(
             Arg::new("create")
                 .long("create")
@@ -217,7 +231,7 @@ fn memory_update() -> Command {
         .arg(timeout())
         .arg(client())
         .after_help(
-            "Examples:\n  memory-update sessions.json '.sessions += [$s]' --argjson s '{\"id\": 1}'\n  memory-update notes.json '.count += 1' --create --backup",
+            "Examples:\n  memory-update sessions.json '.sessions += [$s]' --argjson s '{\"id\": 1}'\n  memory-update notes.json '.count += 1' --create --backup=5",
         )
 }
 
@@ -243,7 +257,18 @@ fn atomic_write() -> Command {
         .about("Write standard input to a file: the old content or the new, never a mixture")
         .arg(path("file", "FILE").required(true).help("The file; missing folders above it are made"))
         .arg(flag("validate").help("Refuse what is not JSON, as is always done for *.json"))
-        .arg(flag("backup").help("Leave the previous content in FILE.bak"))
+        .arg(backup())
+        .arg(
+            Arg::new("restore")
+                .long("restore")
+                .value_name("K")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("1")
+                .value_parser(value_parser!(u32).range(1..))
+                .conflicts_with("content")
+                .help("Put backup K back, by default FILE.bak; what the file holds now becomes FILE.bak"),
+        )
         .arg(Arg::new("content").long("content").value_name("TEXT").allow_hyphen_values(true).help("Write TEXT instead of standard input"))
         .arg(flag("no-lock").help("Do not lock: another writer's update may be lost"))
         .arg(flag("lock").overrides_with("no-lock").help("Lock, which is the default"))
@@ -251,7 +276,7 @@ fn atomic_write() -> Command {
         .arg(timeout())
         .arg(client())
         .after_help(
-            "Examples:\n  echo '{\"a\": 1}' | atomic-write notes.json\n  atomic-write notes.json --content '{}' --backup",
+            "Examples:\n  echo '{\"a\": 1}' | atomic-write notes.json\n  atomic-write notes.json --content '{}' --backup\n  atomic-write notes.json --restore",
         )
 }
 

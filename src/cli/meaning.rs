@@ -1,8 +1,8 @@
 //! What clap finds in a command line → what it asks for: words to their meaning, options to types.
 
 use super::{
-    Acquire, Binding, Change, Doctor, Input, Listing, PROBE, Positional, Program, Read, Release, Request, Shell, Show,
-    Source, Strings, Update, With, Write, definitions::definition,
+    Acquire, Binding, Change, Content, Doctor, Input, Listing, PROBE, Positional, Program, Read, Release, Request, Shell,
+    Show, Source, Strings, Update, With, Write, definitions::definition,
 };
 use crate::{
     document::{Indent, Layout},
@@ -10,7 +10,7 @@ use crate::{
     help,
     lock::{Wait, lease::Terms},
     multicall::{Call, Tool},
-    replace::Durability,
+    replace::{Durability, Keep},
     settings,
 };
 use clap::ArgMatches;
@@ -171,7 +171,7 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
     Ok(Update {
         file: words.file,
         change,
-        backup: matches.get_flag("backup"),
+        backup: backup(matches),
         create: matches.get_one("create").cloned(),
         dry_run: matches.get_flag("dry-run"),
         durability: durability(matches),
@@ -220,9 +220,13 @@ fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
 fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
     Ok(Write {
         file: one(matches, "file"),
-        content: matches.get_one("content").cloned(),
+        content: match (matches.get_one("content").cloned(), matches.get_one("restore")) {
+            (Some(text), _) => Content::Text(text),
+            (None, Some(&number)) => Content::Backup(number),
+            (None, None) => Content::StandardInput,
+        },
         validate: matches.get_flag("validate"),
-        backup: matches.get_flag("backup"),
+        backup: backup(matches),
         locked: !matches.get_flag("no-lock"),
         durability: durability(matches),
         wait: wait(matches)?,
@@ -333,6 +337,10 @@ fn layout(matches: &ArgMatches) -> Layout {
         }
     };
     Layout { indent, sort_keys: matches.get_flag("sort-keys") }
+}
+
+fn backup(matches: &ArgMatches) -> Option<Keep> {
+    matches.get_one("backup").map(|&number| Keep::UpTo(number))
 }
 
 fn durability(matches: &ArgMatches) -> Durability {

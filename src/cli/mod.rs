@@ -10,7 +10,7 @@ pub use meaning::parse;
 use crate::{
     document::Layout,
     lock::{Wait, lease::Terms},
-    replace::Durability,
+    replace::{Durability, Keep},
 };
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -112,7 +112,7 @@ pub struct With {
 pub struct Update {
     pub file: PathBuf,
     pub change: Change,
-    pub backup: bool,
+    pub backup: Option<Keep>,
     /// What a missing file starts from, as JSON text.
     pub create: Option<String>,
     pub dry_run: bool,
@@ -183,14 +183,22 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Write {
     pub file: PathBuf,
-    /// Otherwise standard input.
-    pub content: Option<String>,
+    pub content: Content,
     pub validate: bool,
-    pub backup: bool,
+    pub backup: Option<Keep>,
     pub locked: bool,
     pub durability: Durability,
     pub wait: Wait,
     pub client: Option<String>,
+}
+
+/// Where the new content comes from.
+#[derive(Debug)]
+pub enum Content {
+    StandardInput,
+    Text(String),
+    /// The backup of this number.
+    Backup(u32),
 }
 
 /// A filter and all that belongs to it.

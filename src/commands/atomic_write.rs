@@ -1,8 +1,9 @@
 //! `atomic-write`: new content for a file, all of it or nothing.
 
-use super::{Exit, is_json_name, lock_folder, own_command, refuse_special, resolve};
+use super::{Exit, is_json_name, lock_folder, own_command, refuse_special, resolve, restore};
 use crate::{
-    cli, document,
+    cli::{self, Content},
+    document,
     failure::Failure,
     lock::{
         self, Claim,
@@ -18,57 +19,79 @@ use std::io::{self, Read};
 /// Writes the file.
 pub fn run(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
     // The content is complete before the lock is taken: a slow pipe keeps nobody waiting.
-    let content = content(request)?;
+    let content = match &request.content {
+        Content::StandardInput => Some(checked(read_input()?, request)?),
+        Content::Text(text) => Some(checked(text.trim_end_matches('\n').as_bytes().to_vec(), request)?),
+        Content::Backup(_) => None,
+    };
     let target = resolve(&request.file)?;
     refuse_special(&target)?;
+    let put = |token: &str| match (&request.content, &content) {
+        (Content::Backup(number), _) => restore::put_back(*number, request, &target, token, console),
+        (_, content) => put(request, &target, token, content.as_deref().unwrap_or_default(), console),
+    };
     if request.locked {
         let claim = Claim { kind: Kind::Write, command: own_command(), client: request.client.clone() };
         let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
-        put(request, &target, guard.token(), &content, console)?;
+        put(guard.token())?;
         if let Err(error) = guard.release(console) {
             console.info(format_args!("{error}; the next to lock it clears what is left"));
         }
     } else {
-        put(request, &target, &new_token(), &content, console)?;
+        put(&new_token())?;
     }
-    console.ok(format_args!("Written: {}", shown(&target.given)));
+    match request.content {
+        Content::Backup(number) => console.ok(format_args!(
+            "Restored: {} from {}",
+            shown(&target.given),
+            shown(&replace::backup_of(&target.given, number))
+        )),
+        Content::StandardInput | Content::Text(_) => console.ok(format_args!("Written: {}", shown(&target.given))),
+    }
     Ok(Exit(0))
 }
 
 fn put(request: &cli::Write, target: &Target, token: &str, content: &[u8], console: &Console) -> Result<(), Failure> {
     make_folder(request, target, console)?;
-    if request.backup {
-        replace::back_up(&target.given, &target.path, token, request.durability)?;
+    if let Some(keep) = request.backup {
+        replace::back_up(&target.given, &target.path, keep, token, request.durability)?;
     }
-    Ok(replace::replace(&target.path, token, request.durability, |out| out.write_all(content))?)
+    Ok(replace::replace(&target.path, token, request.durability, None, |out| out.write_all(content))?)
+}
+
+fn read_input() -> Result<Vec<u8>, Failure> {
+    let mut content = Vec::new();
+    let read = io::stdin().lock().read_to_end(&mut content);
+    read.map_err(|error| Failure::failed(format!("cannot read standard input: {error}")))?;
+    Ok(content)
 }
 
 /// What will be in the file.
-fn content(request: &cli::Write) -> Result<Vec<u8>, Failure> {
-    let mut content = Vec::new();
-    match &request.content {
-        Some(text) => content.extend_from_slice(text.trim_end_matches('\n').as_bytes()),
-        None => {
-            let read = io::stdin().lock().read_to_end(&mut content);
-            read.map_err(|error| Failure::failed(format!("cannot read standard input: {error}")))?;
-        }
-    }
+fn checked(mut content: Vec<u8>, request: &cli::Write) -> Result<Vec<u8>, Failure> {
     if content.is_empty() {
         return Err(Failure::failed(format!(
             "there is no content for '{}': give it on standard input or with --content TEXT",
             shown(&request.file)
         )));
     }
-    if request.validate || is_json_name(&request.file) {
-        document::check(&content).map_err(|error| {
-            Failure::from(error).about(format_args!("the new content for '{}'", shown(&request.file)))
-        })?;
+    if check(&content, request)? {
         content.truncate(content.trim_ascii_end().len());
         content.push(b'\n');
-    } else if request.content.is_some() {
+    } else if let Content::Text(_) = request.content {
         content.push(b'\n');
     }
     Ok(content)
+}
+
+/// Refuses what is not as it has to be. Tells whether it has to be JSON.
+pub(super) fn check(content: &[u8], request: &cli::Write) -> Result<bool, Failure> {
+    let is_json = request.validate || is_json_name(&request.file);
+    if is_json {
+        document::check(content).map_err(|error| {
+            Failure::from(error).about(format_args!("the new content for '{}'", shown(&request.file)))
+        })?;
+    }
+    Ok(is_json)
 }
 
 fn make_folder(request: &cli::Write, target: &Target, console: &Console) -> Result<(), Failure> {

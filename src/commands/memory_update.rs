@@ -55,10 +55,10 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         console.data(print)?;
         return Ok(Exit(0));
     }
-    if request.backup {
-        replace::back_up(&target.given, &target.path, guard.token(), request.durability)?;
+    if let Some(keep) = request.backup {
+        replace::back_up(&target.given, &target.path, keep, guard.token(), request.durability)?;
     }
-    replace::replace(&target.path, guard.token(), request.durability, print)?;
+    replace::replace(&target.path, guard.token(), request.durability, None, print)?;
     if let Err(error) = guard.release(console) {
         console.info(format_args!("{error}; the next to lock it clears what is left"));
     }

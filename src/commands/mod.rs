@@ -8,6 +8,7 @@ pub mod install;
 pub mod memory_read;
 pub mod memory_update;
 pub mod program;
+mod restore;
 pub mod show;
 pub mod with;
 

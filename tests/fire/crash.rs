@@ -42,6 +42,7 @@ fn check_success(scene: &Scene, sandbox: &Sandbox) {
     if scene.has_backup {
         assert_eq!(content(sandbox, "a.json.bak").as_deref(), scene.old, "{}", scene.name);
     }
+    assert!(scene.has_the_row(|name| content(sandbox, name)), "{}: the backups", scene.name);
     clear_lease(scene, sandbox);
 }
 
@@ -71,6 +72,7 @@ fn check_survival(scene: &Scene, sandbox: &Sandbox, place: &str) {
     if now.as_deref() == Some(scene.new) && scene.has_backup {
         assert!(is_new_backup, "{at}: changed before the backup was there");
     }
+    assert!(scene.keeps_the_row(|name| content(sandbox, name)), "{at}: a backup is lost");
     assert!(sandbox.litter().len() <= 1, "{at}: {:?}", sandbox.litter());
     clear_lease(scene, sandbox);
     if now.is_some() {
@@ -115,6 +117,9 @@ scenes! {
     a_write_over_an_old_file_may_die_anywhere: "atomic-write over an old file",
     a_write_of_a_new_file_may_die_anywhere: "atomic-write of a new file",
     a_write_with_a_backup_may_die_anywhere: "atomic-write --backup over an older one",
+    an_update_with_three_backups_may_die_anywhere: "memory-update --backup=3, the oldest goes",
+    a_write_with_three_backups_may_die_anywhere: "atomic-write --backup=3, one is missing",
+    a_restore_may_die_anywhere: "atomic-write --restore=2",
     a_write_without_sync_may_die_anywhere: "atomic-write --no-sync",
     an_acquire_may_die_anywhere: "file-lock acquire",
     a_release_may_die_anywhere: "file-lock release",

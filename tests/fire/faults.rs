@@ -18,6 +18,7 @@ fn errors_of(call: &Call) -> &'static [i32] {
         "copy_file_range" | "sendfile" | "splice" => &[ENOSPC, EIO, EXDEV, EINTR],
         "fsync" | "fdatasync" => &[EIO, ENOSPC, EDQUOT, EINTR],
         "rename" | "renameat" | "renameat2" => &[EIO, ENOSPC, EDQUOT, EROFS, EACCES],
+        "link" | "linkat" => &[EPERM, EMLINK, ENOSPC, EIO],
         "mkdir" | "mkdirat" => &[ENOSPC, EDQUOT, EROFS, EACCES, EIO],
         "rmdir" | "unlink" | "unlinkat" => &[EIO, EROFS, EACCES],
         "flock" => &[ENOLCK, EINTR, EIO],
@@ -131,6 +132,7 @@ impl Fault<'_> {
         let is_new_backup = scene.has_backup && backup.as_deref() == scene.old;
         check(!stderr.contains("panicked"), "a panic")?;
         check(backup.as_deref() == scene.old_backup || is_new_backup, "the backup is neither old nor new")?;
+        check(scene.keeps_the_row(|name| content(self.sandbox, name)), "a backup is lost")?;
         match self.left.end {
             End::Exit(0) => {
                 check(now.as_deref() == Some(scene.new), "reported as done, and the new content is not there")?;
@@ -212,6 +214,8 @@ scenes! {
     a_write_tells_the_truth_whatever_fails: "atomic-write over an old file",
     a_write_of_a_new_file_tells_the_truth_whatever_fails: "atomic-write of a new file",
     a_write_with_a_backup_tells_the_truth_whatever_fails: "atomic-write --backup over an older one",
+    an_update_with_three_backups_tells_the_truth_whatever_fails: "memory-update --backup=3, the oldest goes",
+    a_restore_tells_the_truth_whatever_fails: "atomic-write --restore=2",
     an_acquire_tells_the_truth_whatever_fails: "file-lock acquire",
     a_release_tells_the_truth_whatever_fails: "file-lock release",
     a_with_tells_the_truth_whatever_fails: "file-lock with",

@@ -28,6 +28,10 @@ enum Operation {
         from: String,
         to: String,
     },
+    Link {
+        from: String,
+        to: String,
+    },
     Unlink {
         path: String,
     },
@@ -83,6 +87,7 @@ fn operations(calls: &[Made], old: Option<&str>) -> Vec<Operation> {
             "rename" | "renameat" | "renameat2" => {
                 list.push(Rename { from: base(&call.paths[0]), to: base(&call.paths[1]) });
             }
+            "link" | "linkat" => list.push(Link { from: base(&call.paths[0]), to: base(&call.paths[1]) }),
             "unlink" | "unlinkat" => list.push(Unlink { path: base(&call.paths[0]) }),
             "mkdir" => list.push(MakeFolder { path: base(&call.paths[0]) }),
             _ => {}
@@ -119,13 +124,16 @@ fn states(list: &[Operation], length: usize, old: &State) -> BTreeSet<State> {
             (Create { path, .. } | Unlink { path } | MakeFolder { path }, SyncFolder { path: synced }) => {
                 parent(path) == synced
             }
-            (Rename { to, .. }, SyncFolder { path: synced }) => parent(to) == synced,
+            (Rename { to, .. } | Link { to, .. }, SyncFolder { path: synced }) => parent(to) == synced,
             _ => false,
         })
     };
     let open: Vec<usize> = (0..length)
         .filter(|&place| {
-            matches!(prefix[place], Create { .. } | Append { .. } | Rename { .. } | Unlink { .. } | MakeFolder { .. })
+            matches!(
+                prefix[place],
+                Create { .. } | Append { .. } | Rename { .. } | Link { .. } | Unlink { .. } | MakeFolder { .. }
+            )
         })
         .filter(|&place| !is_certain(place))
         .collect();
@@ -151,12 +159,13 @@ fn replay(list: &[Operation], fate: &BTreeMap<usize, u32>, old: &State) -> Optio
         names.insert(path.clone(), 1000 + place);
         contents.insert(1000 + place, content.clone());
     }
-    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    // What the running system sees, whatever of it is on the medium.
+    let mut seen = names.clone();
     for (place, operation) in list.iter().enumerate() {
         let way = fate.get(&place).copied().unwrap_or(0);
         match operation {
             Create { path, file } => {
-                known.insert(path, *file);
+                seen.insert(path.clone(), *file);
                 contents.entry(*file).or_default();
                 if way == 0 {
                     names.insert(path.clone(), *file);
@@ -171,13 +180,26 @@ fn replay(list: &[Operation], fate: &BTreeMap<usize, u32>, old: &State) -> Optio
                 contents.entry(*file).or_default().extend_from_slice(&data[..part]);
             }
             Rename { from, to } => {
-                let file = known.get(from.as_str()).copied().or(names.get(from).copied())?;
+                let file = seen.remove(from)?;
+                seen.insert(to.clone(), file);
                 if way == 0 {
                     names.remove(from);
                     names.insert(to.clone(), file);
                 }
             }
-            Unlink { path } if way == 0 => _ = names.remove(path),
+            Link { from, to } => {
+                let file = *seen.get(from)?;
+                seen.insert(to.clone(), file);
+                if way == 0 {
+                    names.insert(to.clone(), file);
+                }
+            }
+            Unlink { path } => {
+                seen.remove(path);
+                if way == 0 {
+                    names.remove(path);
+                }
+            }
             MakeFolder { path } if way == 0 => _ = folders.insert(path),
             _ => {}
         }
@@ -197,7 +219,9 @@ fn trace(scene: &Scene) -> Traced {
     assert_eq!(left.end, End::Exit(0), "{}", left.stderr);
     let old = scene.old.map(|old| ("a.json".to_owned(), old.as_bytes().to_vec()));
     let backup = scene.old_backup.map(|old| ("a.json.bak".to_owned(), old.as_bytes().to_vec()));
-    let old = old.into_iter().chain(backup).collect();
+    let older =
+        scene::FILES[2..].iter().zip(scene.older).map(|(&name, old)| (name.to_owned(), old.as_bytes().to_vec()));
+    let old = old.into_iter().chain(backup).chain(older).collect();
     Traced { list: operations(&left.calls, scene.old), old }
 }
 
@@ -233,6 +257,9 @@ fn a_power_cut_at_any_moment_leaves_old_or_new() {
                 if now == bytes(Some(scene.new)) && scene.has_backup {
                     assert!(is_new, "changed, and no backup: {at}");
                 }
+                let content = |name: &str| state.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+                assert!(scene.keeps_the_row(content), "a backup is lost: {at}");
+                assert!(length <= done || scene.has_the_row(content), "reported, and the backups are not: {at}");
             }
         }
     }

@@ -11,6 +11,11 @@ const UPDATED: &str = "{\n  \"counter\": 2\n}\n";
 const CREATED: &str = "{\n  \"counter\": 1\n}\n";
 const WRITTEN: &str = "{\"counter\":7}\n";
 const OLDER: &str = "{\"counter\":0}\n";
+const SECOND: &str = "{\"counter\":22}\n";
+const THIRD: &str = "{\"counter\":333}\n";
+
+/// The files that a scene's contents may be in: the file itself, then its backups from the newest.
+pub const FILES: [&str; 5] = ["a.json", "a.json.bak", "a.json.bak.2", "a.json.bak.3", "a.json.bak.4"];
 
 /// One command, and what may be in `a.json` and `a.json.bak` before and after it.
 #[derive(Clone, Copy)]
@@ -24,6 +29,10 @@ pub struct Scene {
     /// What `a.json.bak` holds before.
     pub old_backup: Option<&'static str>,
     pub has_backup: bool,
+    /// What the backups behind it hold before.
+    pub older: &'static [&'static str],
+    /// What all backups hold after it, where there are several.
+    pub row: &'static [&'static str],
     prepare: fn(&Sandbox),
 }
 
@@ -35,6 +44,8 @@ const UPDATE: Scene = Scene {
     new: UPDATED,
     old_backup: None,
     has_backup: false,
+    older: &[],
+    row: &[],
     prepare: |_| {},
 };
 
@@ -47,7 +58,7 @@ const WRITE: Scene = Scene {
 };
 
 /// Those that change the file.
-pub const WRITERS: [Scene; 8] = [
+pub const WRITERS: [Scene; 11] = [
     UPDATE,
     Scene {
         name: "memory-update --backup",
@@ -74,6 +85,35 @@ pub const WRITERS: [Scene; 8] = [
         words: &["atomic-write", "a.json", "--backup"],
         old_backup: Some(OLDER),
         has_backup: true,
+        ..WRITE
+    },
+    Scene {
+        name: "memory-update --backup=3, the oldest goes",
+        words: &["memory-update", "a.json", ".counter += 1", "--backup=3"],
+        old_backup: Some(OLDER),
+        has_backup: true,
+        older: &[SECOND, THIRD],
+        row: &[OLD, OLDER, SECOND],
+        ..UPDATE
+    },
+    Scene {
+        name: "atomic-write --backup=3, one is missing",
+        words: &["atomic-write", "a.json", "--backup=3"],
+        old_backup: Some(OLDER),
+        has_backup: true,
+        older: &[SECOND],
+        row: &[OLD, OLDER, SECOND],
+        ..WRITE
+    },
+    Scene {
+        name: "atomic-write --restore=2",
+        words: &["atomic-write", "a.json", "--restore=2"],
+        stdin: "",
+        new: SECOND,
+        old_backup: Some(OLDER),
+        has_backup: true,
+        older: &[SECOND, THIRD],
+        row: &[OLD, OLDER, THIRD],
         ..WRITE
     },
     Scene { name: "atomic-write --no-sync", words: &["atomic-write", "a.json", "--no-sync"], ..WRITE },
@@ -127,12 +167,31 @@ impl Scene {
         if let Some(backup) = self.old_backup {
             sandbox.write("a.json.bak", backup);
         }
+        for (name, content) in FILES[2..].iter().zip(self.older) {
+            sandbox.write(name, content);
+        }
         (self.prepare)(&sandbox);
         sandbox
     }
 
     pub fn command(&self, sandbox: &Sandbox) -> Command {
         command(sandbox, self.words)
+    }
+
+    /// Whether every content that the scene has to keep is whole in one of the files, and nothing else is in a backup.
+    pub fn keeps_the_row(&self, content: impl Fn(&str) -> Option<String>) -> bool {
+        let found: Vec<String> = FILES.iter().filter_map(|name| content(name)).collect();
+        let is_there = |wanted: &&str| found.iter().any(|found| found == wanted);
+        let restored = self.older.iter().filter(|older| **older == self.new);
+        let known = || self.row.iter().chain(self.older).chain(&self.old).chain(&self.old_backup);
+        let is_known = |name: &&str| content(name).is_none_or(|found| known().any(|known| found == *known));
+        self.row.iter().chain(restored).all(is_there) && (self.row.is_empty() || FILES[1..].iter().all(is_known))
+    }
+
+    /// Whether the backups are as they have to be in the end.
+    pub fn has_the_row(&self, content: impl Fn(&str) -> Option<String>) -> bool {
+        let row: Vec<String> = FILES[1..].iter().map_while(|name| content(name)).collect();
+        self.row.is_empty() || row == self.row
     }
 
     pub fn stdin(&self) -> &'static [u8] {
