@@ -18,6 +18,8 @@ pub mod document;
 pub mod filter;
 pub mod value;
 
+pub mod diff;
+
 pub mod replace;
 
 pub mod failure;

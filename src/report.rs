@@ -4,6 +4,7 @@ pub mod table;
 pub mod terminal;
 
 use crate::{
+    diff::Style,
     failure::{Failure, Kind},
     lock::{Event, Observer, info::Info, shown},
     settings,
@@ -69,6 +70,17 @@ impl Console {
         // The standard library's own handle would flush at every line.
         let mut out = BufWriter::with_capacity(1 << 16, Raw(io::stdout()));
         print(&mut out).and_then(|()| out.flush()).map_err(Failure::from_output)
+    }
+
+    /// Whether people read the data themselves.
+    pub fn data_is_read_by_people(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// How data is to be set off: in colour for people who want it.
+    pub fn data_style(&self) -> Style {
+        let colored = io::stdout().is_terminal() && !settings::no_color() && settings::terminal_has_color();
+        if colored { Style::Colored } else { Style::Plain }
     }
 
     fn message(&self, prefix: &str, color: &str, text: &str) {

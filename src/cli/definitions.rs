@@ -218,7 +218,8 @@ fn memory_update() -> Command {
                 .default_missing_value(DEFAULT_DOCUMENT)
                 .help("Start a missing file from JSON [{}]"),
         )
-        .arg(flag("dry-run").help("Print the new content and change nothing"))
+        .arg(flag("dry-run").help("Print the new content, on a terminal what would change, and change nothing"))
+        .arg(flag("diff").help("Print what would change, and change nothing"))
         .arg(
             Arg::new("function")
                 .long("function")
@@ -231,7 +232,7 @@ fn memory_update() -> Command {
         .arg(timeout())
         .arg(client())
         .after_help(
-            "Examples:\n  memory-update sessions.json '.sessions += [$s]' --argjson s '{\"id\": 1}'\n  memory-update notes.json '.count += 1' --create --backup=5",
+            "Examples:\n  memory-update sessions.json '.sessions += [$s]' --argjson s '{\"id\": 1}'\n  memory-update notes.json '.count += 1' --create --backup=5\n  memory-update notes.json 'del(.draft)' --diff",
         )
 }
 

@@ -1,8 +1,8 @@
 //! What clap finds in a command line → what it asks for: words to their meaning, options to types.
 
 use super::{
-    Acquire, Binding, Change, Content, Doctor, Input, Listing, PROBE, Positional, Program, Read, Release, Request, Shell,
-    Show, Source, Strings, Update, With, Write, definitions::definition,
+    Acquire, Binding, Change, Content, Doctor, Effect, Input, Listing, PROBE, Positional, Program, Read, Release,
+    Request, Shell, Show, Source, Strings, Update, With, Write, definitions::definition,
 };
 use crate::{
     document::{Indent, Layout},
@@ -173,7 +173,11 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
         change,
         backup: backup(matches),
         create: matches.get_one("create").cloned(),
-        dry_run: matches.get_flag("dry-run"),
+        effect: match (matches.get_flag("dry-run"), matches.get_flag("diff")) {
+            (_, true) => Effect::Difference,
+            (true, false) => Effect::Preview,
+            (false, false) => Effect::Write,
+        },
         durability: durability(matches),
         wait: wait(matches)?,
         client: matches.get_one("client").cloned(),

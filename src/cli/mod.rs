@@ -115,7 +115,7 @@ pub struct Update {
     pub backup: Option<Keep>,
     /// What a missing file starts from, as JSON text.
     pub create: Option<String>,
-    pub dry_run: bool,
+    pub effect: Effect,
     pub durability: Durability,
     pub wait: Wait,
     pub client: Option<String>,
@@ -127,6 +127,17 @@ pub struct Doctor {
     /// Memory files, and folders of them; without any, the usual folder.
     pub paths: Vec<PathBuf>,
     pub json: bool,
+}
+
+/// What becomes of the new content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It goes into the file.
+    Write,
+    /// It is printed; on a terminal, what would change is.
+    Preview,
+    /// What would change is printed.
+    Difference,
 }
 
 /// What makes the new content of the old.

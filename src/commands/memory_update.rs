@@ -2,8 +2,8 @@
 
 use super::{Exit, is_json_name, lock_folder, no_stack, own_command, program, refuse_special, resolve};
 use crate::{
-    cli::{Change, Update},
-    document,
+    cli::{Change, Effect, Update},
+    diff, document,
     failure::Failure,
     filter::{self, Value},
     lock::{self, Claim, Guard, info::Kind, shown, target::Target},
@@ -40,8 +40,17 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     }
     let claim = Claim { kind: Kind::Update, command: own_command(), client: request.client.clone() };
     let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
+    let compares = match request.effect {
+        Effect::Write => false,
+        Effect::Preview => console.data_is_read_by_people(),
+        Effect::Difference => true,
+    };
+    let mut old_text = None;
     let old = match fs::read(&target.path) {
-        Ok(text) => document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))?,
+        Ok(text) => {
+            old_text = compares.then(|| text.clone());
+            document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))?
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => seed.ok_or_else(|| missing(&target))?,
         Err(error) => return Err(Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))),
     };
@@ -50,9 +59,13 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         document::write(&new, &request.layout, out)?;
         out.write_all(b"\n")
     };
-    if request.dry_run {
+    if request.effect != Effect::Write {
         guard.release(console)?;
-        console.data(print)?;
+        if compares {
+            compare(old_text, print, &target, console)?
+        } else {
+            console.data(print)?
+        }
         return Ok(Exit(0));
     }
     if let Some(keep) = request.backup {
@@ -64,6 +77,27 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     }
     console.ok(format_args!("Updated: {}", shown(&target.given)));
     Ok(Exit(0))
+}
+
+/// Prints what would change. `None` stands for a file that does not exist.
+fn compare(
+    old: Option<Vec<u8>>,
+    print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    target: &Target,
+    console: &Console,
+) -> Result<(), Failure> {
+    let mut new = Vec::new();
+    print(&mut new).map_err(Failure::from_output)?;
+    if old.as_ref() == Some(&new) {
+        console.info(format_args!("no change: '{}' would stay as it is", shown(&target.given)));
+        return Ok(());
+    }
+    let name = shown(&target.given);
+    let old_name = if old.is_some() { &name } else { "/dev/null" };
+    // Both are JSON, and so UTF-8.
+    let (old, new) = (String::from_utf8_lossy(old.as_deref().unwrap_or_default()), String::from_utf8_lossy(&new));
+    let difference = diff::unified((old_name, &old), (&name, &new), console.data_style());
+    console.data(|out| out.write_all(difference.as_bytes()))
 }
 
 fn missing(target: &Target) -> Failure {

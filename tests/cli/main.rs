@@ -12,6 +12,7 @@ mod dispatch;
 mod docs;
 mod doctor;
 mod document;
+mod dry_run;
 mod durability;
 mod examples;
 mod exit_codes;

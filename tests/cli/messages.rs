@@ -174,7 +174,7 @@ fn a_timeout_says_all_there_is_to_know() {
 
 /// A command line on a terminal of its own, with what it wrote there.
 #[cfg(target_os = "linux")]
-fn on_a_terminal<'a>(sandbox: &'a Sandbox, line: &str) -> crate::sandbox::Call<'a> {
+pub fn on_a_terminal<'a>(sandbox: &'a Sandbox, line: &str) -> crate::sandbox::Call<'a> {
     sandbox.call(["script", "--quiet", "--return", "--command", line, "/dev/null"]).env("TERM", "xterm-256color")
 }
 

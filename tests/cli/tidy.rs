@@ -74,6 +74,11 @@ fn replacement_alone_knows_tempfile() {
 }
 
 #[test]
+fn differences_have_one_home() {
+    only_in(&["src/diff.rs"], &["similar"]);
+}
+
+#[test]
 fn the_guard_alone_knows_fs2() {
     only_in(&["src/lock/guard.rs"], &["fs2"]);
 }
