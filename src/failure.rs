@@ -1,6 +1,6 @@
 //! Kinds of failure, and the one table of exit statuses. It knows the errors of the leaves; no leaf knows it.
 
-use crate::{document, filter, lock, replace, settings};
+use crate::{document, filter, lock, replace, schema, settings};
 use std::fmt;
 
 /// What a script can tell apart. `docs/exit-codes.md` shows the same table.
@@ -91,6 +91,12 @@ impl From<replace::Error> for Failure {
 impl From<document::DocumentError> for Failure {
     fn from(error: document::DocumentError) -> Self {
         Failure { kind: Kind::Failed, cause: error.into() }
+    }
+}
+
+impl From<schema::Unusable> for Failure {
+    fn from(error: schema::Unusable) -> Self {
+        Failure { kind: Kind::Usage, cause: error.into() }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod filter;
 pub mod value;
 
 pub mod diff;
+pub mod schema;
 
 pub mod replace;
 

@@ -117,6 +117,15 @@ fn backup() -> Arg {
         .help("Leave the previous content in FILE.bak, and N-1 older ones in FILE.bak.2 to FILE.bak.N")
 }
 
+fn schema_arg(command: Command) -> Command {
+    if cfg!(feature = "schema") {
+        command
+            .arg(path("schema", "FILE").long("schema").help("Refuse content that does not fit the JSON Schema in FILE"))
+    } else {
+        command
+    }
+}
+
 fn file_lock() -> Command {
     let json = || flag("json").help("Print JSON");
     base("file-lock")
@@ -204,7 +213,7 @@ fn file_lock() -> Command {
 }
 
 fn memory_update() -> Command {
-    layout_args(filter_args(base("memory-update")))
+    schema_arg(layout_args(filter_args(base("memory-update"))))
         .about("Change a JSON file by a jq filter: read, filter and replace it under its lock")
         .override_usage("memory-update [OPTIONS] FILE FILTER\n       memory-update [OPTIONS] FILE -f PROGRAM\n       memory-update [OPTIONS] FILE --function NAME")
         .arg(words("FILE FILTER"))
@@ -254,7 +263,7 @@ fn memory_read() -> Command {
 }
 
 fn atomic_write() -> Command {
-    base("atomic-write")
+    schema_arg(base("atomic-write"))
         .about("Write standard input to a file: the old content or the new, never a mixture")
         .arg(path("file", "FILE").required(true).help("The file; missing folders above it are made"))
         .arg(flag("validate").help("Refuse what is not JSON, as is always done for *.json"))

@@ -178,6 +178,7 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
             (true, false) => Effect::Preview,
             (false, false) => Effect::Write,
         },
+        schema: schema(matches),
         durability: durability(matches),
         wait: wait(matches)?,
         client: matches.get_one("client").cloned(),
@@ -230,6 +231,7 @@ fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
             (None, None) => Content::StandardInput,
         },
         validate: matches.get_flag("validate"),
+        schema: schema(matches),
         backup: backup(matches),
         locked: !matches.get_flag("no-lock"),
         durability: durability(matches),
@@ -345,6 +347,11 @@ fn layout(matches: &ArgMatches) -> Layout {
 
 fn backup(matches: &ArgMatches) -> Option<Keep> {
     matches.get_one("backup").map(|&number| Keep::UpTo(number))
+}
+
+/// Without the feature of that name clap does not know the option, and must not be asked for it.
+fn schema(matches: &ArgMatches) -> Option<PathBuf> {
+    if cfg!(feature = "schema") { matches.get_one("schema").cloned() } else { None }
 }
 
 fn durability(matches: &ArgMatches) -> Durability {

@@ -116,6 +116,8 @@ pub struct Update {
     /// What a missing file starts from, as JSON text.
     pub create: Option<String>,
     pub effect: Effect,
+    /// What the new content has to fit.
+    pub schema: Option<PathBuf>,
     pub durability: Durability,
     pub wait: Wait,
     pub client: Option<String>,
@@ -196,6 +198,8 @@ pub struct Write {
     pub file: PathBuf,
     pub content: Content,
     pub validate: bool,
+    /// What the content has to fit.
+    pub schema: Option<PathBuf>,
     pub backup: Option<Keep>,
     pub locked: bool,
     pub durability: Durability,

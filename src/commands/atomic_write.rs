@@ -1,10 +1,13 @@
 //! `atomic-write`: new content for a file, all of it or nothing.
 
-use super::{Exit, is_json_name, lock_folder, own_command, refuse_special, resolve, restore};
+use super::{
+    Exit, check_schema, is_json_name, lock_folder, no_stack, own_command, refuse_special, resolve, restore, schema,
+};
 use crate::{
     cli::{self, Content},
     document,
     failure::Failure,
+    filter,
     lock::{
         self, Claim,
         info::{Kind, new_token},
@@ -13,21 +16,33 @@ use crate::{
     },
     replace,
     report::Console,
+    schema::Schema,
 };
 use std::io::{self, Read};
 
 /// Writes the file.
 pub fn run(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
+    match request.schema {
+        // A schema goes as deep as the document.
+        Some(_) => filter::on_large_stack(|| write(request, console)).map_err(no_stack)?,
+        None => write(request, console),
+    }
+}
+
+fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
+    let schema = schema(request.schema.as_deref())?;
     // The content is complete before the lock is taken: a slow pipe keeps nobody waiting.
     let content = match &request.content {
-        Content::StandardInput => Some(checked(read_input()?, request)?),
-        Content::Text(text) => Some(checked(text.trim_end_matches('\n').as_bytes().to_vec(), request)?),
+        Content::StandardInput => Some(checked(read_input()?, request, schema.as_ref())?),
+        Content::Text(text) => {
+            Some(checked(text.trim_end_matches('\n').as_bytes().to_vec(), request, schema.as_ref())?)
+        }
         Content::Backup(_) => None,
     };
     let target = resolve(&request.file)?;
     refuse_special(&target)?;
     let put = |token: &str| match (&request.content, &content) {
-        (Content::Backup(number), _) => restore::put_back(*number, request, &target, token, console),
+        (Content::Backup(number), _) => restore::put_back(*number, request, &target, token, schema.as_ref(), console),
         (_, content) => put(request, &target, token, content.as_deref().unwrap_or_default(), console),
     };
     if request.locked {
@@ -67,14 +82,14 @@ fn read_input() -> Result<Vec<u8>, Failure> {
 }
 
 /// What will be in the file.
-fn checked(mut content: Vec<u8>, request: &cli::Write) -> Result<Vec<u8>, Failure> {
+fn checked(mut content: Vec<u8>, request: &cli::Write, schema: Option<&Schema>) -> Result<Vec<u8>, Failure> {
     if content.is_empty() {
         return Err(Failure::failed(format!(
             "there is no content for '{}': give it on standard input or with --content TEXT",
             shown(&request.file)
         )));
     }
-    if check(&content, request)? {
+    if check(&content, request, schema)? {
         content.truncate(content.trim_ascii_end().len());
         content.push(b'\n');
     } else if let Content::Text(_) = request.content {
@@ -84,12 +99,14 @@ fn checked(mut content: Vec<u8>, request: &cli::Write) -> Result<Vec<u8>, Failur
 }
 
 /// Refuses what is not as it has to be. Tells whether it has to be JSON.
-pub(super) fn check(content: &[u8], request: &cli::Write) -> Result<bool, Failure> {
-    let is_json = request.validate || is_json_name(&request.file);
-    if is_json {
-        document::check(content).map_err(|error| {
-            Failure::from(error).about(format_args!("the new content for '{}'", shown(&request.file)))
-        })?;
+pub(super) fn check(content: &[u8], request: &cli::Write, schema: Option<&Schema>) -> Result<bool, Failure> {
+    let is_json = request.validate || schema.is_some() || is_json_name(&request.file);
+    let no_json = |error| Failure::from(error).about(format_args!("the new content for '{}'", shown(&request.file)));
+    if schema.is_some() {
+        let document = document::parse(content.to_vec()).map_err(no_json)?;
+        check_schema(schema, &document, &request.file)?;
+    } else if is_json {
+        document::check(content).map_err(no_json)?;
     }
     Ok(is_json)
 }

@@ -1,6 +1,8 @@
 //! `memory-update`: read, filter and replace a JSON file under its lock.
 
-use super::{Exit, is_json_name, lock_folder, no_stack, own_command, program, refuse_special, resolve};
+use super::{
+    Exit, check_schema, is_json_name, lock_folder, no_stack, own_command, program, refuse_special, resolve, schema,
+};
 use crate::{
     cli::{Change, Effect, Update},
     diff, document,
@@ -28,6 +30,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     // Everything that can fail without the lock fails before it is taken: a typo waits for nobody and blocks nobody.
     let change = Prepared::from(request)?;
     let seed = request.create.as_deref().map(seed).transpose()?;
+    let schema = schema(request.schema.as_deref())?;
     if !is_json_name(&request.file) {
         return Err(Failure::failed(format!(
             "'{}' is not named *.json; memory-update changes JSON files only",
@@ -55,6 +58,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         Err(error) => return Err(Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))),
     };
     let (new, guard) = change.apply(old, guard, &target, console)?;
+    check_schema(schema.as_ref(), &new, &target.given)?;
     let print = |out: &mut dyn Write| {
         document::write(&new, &request.layout, out)?;
         out.write_all(b"\n")

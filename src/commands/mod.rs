@@ -13,8 +13,11 @@ pub mod show;
 pub mod with;
 
 use crate::{
+    document,
     failure::Failure,
+    filter::Value,
     lock::{folder::Folder, shown, target::Target},
+    schema::{Schema, Unusable},
     settings,
 };
 use std::path::Path;
@@ -60,7 +63,22 @@ fn own_command() -> Option<String> {
     Some(std::iter::once(name).chain(words).collect::<Vec<_>>().join(" "))
 }
 
-/// There was no room for the filter's stack.
+/// Makes a schema ready, if there is to be one. No lock is held yet.
+fn schema(file: Option<&Path>) -> Result<Option<Schema>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    let text = std::fs::read(file).map_err(|error| Unusable::unread(file, &error))?;
+    let document = document::parse(text).map_err(|error| Unusable::no_json(file, &error))?;
+    Ok(Some(Schema::compile(file, &document)?))
+}
+
+/// Refuses new content that does not fit the schema.
+fn check_schema(schema: Option<&Schema>, new: &Value, target: &Path) -> Result<(), Failure> {
+    let Some(schema) = schema else { return Ok(()) };
+    let tell = |misfit| Failure::failed(format!("the new content for '{}' {misfit}", shown(target)));
+    schema.check(new).map_err(tell)
+}
+
+/// There was no room for the stack of a filter or a schema.
 fn no_stack(error: std::io::Error) -> Failure {
-    Failure::failed(format!("cannot set up a stack for the filter: {error}"))
+    Failure::failed(format!("cannot set up a large stack: {error}"))
 }

@@ -10,6 +10,7 @@ use crate::{
     lock::{shown, target::Target},
     replace::{self, Backup, Keep},
     report::Console,
+    schema::Schema,
 };
 use std::time::SystemTime;
 
@@ -21,13 +22,14 @@ pub fn put_back(
     request: &cli::Write,
     target: &Target,
     token: &str,
+    schema: Option<&Schema>,
     console: &Console,
 ) -> Result<(), Failure> {
     let Some((content, facts)) = replace::read_backup(&target.given, number)? else {
         return Err(missing(number, target)?);
     };
     let name = replace::backup_of(&target.given, number);
-    atomic_write::check(&content, request).map_err(|failure| failure.about(shown(&name)))?;
+    atomic_write::check(&content, request, schema).map_err(|failure| failure.about(shown(&name)))?;
     let freed = replace::back_up(&target.given, &target.path, Keep::All, token, request.durability)?;
     replace::replace(&target.path, token, request.durability, Some(&facts), |out| out.write_all(&content))?;
     // Where there was no file, the row is as it was.

@@ -24,6 +24,8 @@ mod memory_update;
 mod messages;
 mod nesting;
 mod sandbox;
+#[cfg(feature = "schema")]
+mod schema;
 mod show;
 mod terminal;
 mod tidy;

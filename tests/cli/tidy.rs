@@ -74,7 +74,9 @@ fn replacement_alone_knows_tempfile() {
 }
 
 #[test]
-fn differences_have_one_home() {
+fn schemas_and_differences_each_have_one_home() {
+    only_in(&["src/schema/"], &["jsonschema"]);
+    only_in(&["src/schema.rs"], &["memlatch_schema"]);
     only_in(&["src/diff.rs"], &["similar"]);
 }
 
