@@ -410,6 +410,14 @@ fn a_memory_file_that_is_not_json_is_named_and_its_backup_put_back() {
     follow(&sandbox, finding);
     assert_eq!(fs::read_to_string(&broken).unwrap(), "{\"a\": 1}\n");
     examine(&sandbox).is_clean("memory");
+
+    // Where the newest backup is no better, the one before it is named.
+    fs::write(&broken, "{").unwrap();
+    fs::write(memory(&sandbox).join("it's broken.json.bak"), "{").unwrap();
+    fs::write(memory(&sandbox).join("it's broken.json.bak.2"), "{\"a\": 2}\n").unwrap();
+    follow(&sandbox, examine(&sandbox).only("memory", "problem"));
+    assert_eq!(fs::read_to_string(&broken).unwrap(), "{\"a\": 2}\n");
+    examine(&sandbox).is_clean("memory");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Memory files that are not valid JSON.
 
 use super::{Check, Findings, quoted};
-use crate::{document, lock::shown, replace};
+use crate::{document, replace};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -123,12 +123,13 @@ pub fn check(documents: &[PathBuf], findings: &mut Findings) {
     }
 }
 
-/// A good backup goes back; without one, people have to look.
+/// The newest good backup goes back; without one, people have to look.
 fn remedy(path: &Path) -> String {
-    let backup = replace::backup_of(path);
-    if fs::read(&backup).is_ok_and(|text| document::check(&text).is_ok()) {
-        format!("atomic-write {} < {}", quoted(path), quoted(&backup))
-    } else {
-        format!("there is no good '{}'; put it right by hand: atomic-write {} < FIXED", shown(&backup), quoted(path))
+    let backups = replace::backups(path).unwrap_or_default();
+    let is_good = |file: &Path| fs::read(file).is_ok_and(|text| document::check(&text).is_ok());
+    match backups.iter().find(|backup| is_good(&backup.path)) {
+        Some(backup) if backup.number == 1 => format!("atomic-write {} --restore", quoted(path)),
+        Some(backup) => format!("atomic-write {} --restore={}", quoted(path), backup.number),
+        None => format!("there is no good backup; put it right by hand: atomic-write {} < FIXED", quoted(path)),
     }
 }
