@@ -148,8 +148,11 @@ fn create(target: &Path, token: &str, old: Option<&Metadata>) -> Result<NamedTem
     builder.prefix(&name).rand_bytes(0);
     // An old file may be private, so its copy starts private and gets the old mode once it is complete.
     builder.permissions(Permissions::from_mode(if old.is_some() { 0o600 } else { 0o666 }));
-    // tempfile adds the path to the error once more, and unescaped.
-    let bare = |error: io::Error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error);
+    // tempfile adds the path to the error's text once more, and gives the error itself no longer away.
+    let bare = |error: io::Error| {
+        let text = error.to_string();
+        io::Error::new(error.kind(), text.split_once(" at path ").map_or(text.as_str(), |(cause, _)| cause))
+    };
     builder.tempfile_in(folder).map_err(|error| Error::at("make a temporary file in", folder)(bare(error)))
 }
 
