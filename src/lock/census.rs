@@ -15,6 +15,7 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    rc::Rc,
     time::Duration,
 };
 
@@ -91,8 +92,9 @@ pub fn is_guarded(level: &Level) -> Result<bool, Error> {
 pub fn clean(folder: &Folder, dry_run: bool, observer: &dyn Observer) -> Result<Cleaned, Error> {
     let mut cleaned = Cleaned::default();
     let names = names(folder)?;
+    let here = Rc::new(Here::default());
     for id in names.with_ending(level::DIR) {
-        let result = if dry_run { would_retire(folder, &id) } else { retire(folder, &id, observer) };
+        let result = if dry_run { would_retire(&here, folder, &id) } else { retire(&here, folder, &id, observer) };
         match result {
             Ok(Some((info, cause))) => cleaned.locks.push((id, info, cause)),
             Ok(None) => cleaned.held += 1,
@@ -114,19 +116,24 @@ pub fn clean(folder: &Folder, dry_run: bool, observer: &dyn Observer) -> Result<
     Ok(cleaned)
 }
 
-fn would_retire(folder: &Folder, id: &LockId) -> Result<Option<(Option<Info>, Cause)>, Error> {
-    let sighting = look(folder, id)?.filter(|sighting| !sighting.is_held());
+fn would_retire(here: &Here, folder: &Folder, id: &LockId) -> Result<Option<(Option<Info>, Cause)>, Error> {
+    let sighting = observe(here, id, folder.level(id))?.filter(|sighting| !sighting.is_held());
     Ok(sighting.and_then(|sighting| match sighting.state {
         State::Dead(cause) => Some((sighting.info, cause)),
         State::Alive | State::Unknown(_) => None,
     }))
 }
 
-fn retire(folder: &Folder, id: &LockId, observer: &dyn Observer) -> Result<Option<(Option<Info>, Cause)>, Error> {
+fn retire(
+    here: &Rc<Here>,
+    folder: &Folder,
+    id: &LockId,
+    observer: &dyn Observer,
+) -> Result<Option<(Option<Info>, Cause)>, Error> {
     let level = folder.level(id);
     let path = PathBuf::from(id.as_str());
     let target = Target { given: path.clone(), path, id: id.clone() };
-    let mut contender = Contender::new(folder, &target, Wait::NOT, observer);
+    let mut contender = Contender::knowing(Rc::clone(here), folder, &target, Wait::NOT, observer);
     let Some(_file) = contender.lock_from_inside(&level)? else { return Ok(None) };
     let Some(dir) = LockDir::read(&level.dir)? else { return Ok(None) };
     match judge(contender.here(), &dir, true) {

@@ -15,6 +15,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    rc::Rc,
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -57,7 +58,7 @@ pub struct Contender<'a> {
     observer: &'a dyn Observer,
     wait: Wait,
     begun: Instant,
-    here: Here,
+    here: Rc<Here>,
     /// Our places at the head of queues, kept until the lock is ours.
     turnstiles: Vec<(PathBuf, Arc<File>)>,
     /// The directory without `info` that we saw last, and since when.
@@ -68,13 +69,24 @@ pub struct Contender<'a> {
 
 impl<'a> Contender<'a> {
     pub fn new(folder: &'a Folder, target: &'a Target, wait: Wait, observer: &'a dyn Observer) -> Self {
+        Contender::knowing(Rc::default(), folder, target, wait, observer)
+    }
+
+    /// A contender that need not ask again what the process has found out about itself.
+    pub fn knowing(
+        here: Rc<Here>,
+        folder: &'a Folder,
+        target: &'a Target,
+        wait: Wait,
+        observer: &'a dyn Observer,
+    ) -> Self {
         Contender {
             folder,
             target,
             observer,
             wait,
             begun: Instant::now(),
-            here: Here::default(),
+            here,
             turnstiles: Vec::new(),
             nameless: None,
             told: None,

@@ -164,7 +164,8 @@ fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
     if !file.metadata()?.is_file() {
         return Ok(None);
     }
-    let mut text = Vec::new();
+    // With room for the usual text and its end, it is read in two calls.
+    let mut text = Vec::with_capacity(1024);
     file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
     Ok((text.len() as u64 <= MAX_BYTES).then_some(text))
 }
