@@ -198,10 +198,12 @@ int main(int argc, char **argv)
             ;
         stamp();
     } else if (!strcmp(mode, "heard") && argc == 3) {
+        /* It asks without a pause: to be woken would take as long as what is measured. */
         char text[4096];
-        for (ssize_t length; (length = read(0, text, sizeof text - 1)) > 0;) {
-            text[length] = 0;
-            if (strstr(text, argv[2]))
+        fcntl(0, F_SETFL, O_NONBLOCK);
+        for (ssize_t length; (length = read(0, text, sizeof text - 1)) != 0;) {
+            text[length > 0 ? length : 0] = 0;
+            if (length > 0 && strstr(text, argv[2]))
                 stamp();
         }
     } else

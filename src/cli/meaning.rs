@@ -16,6 +16,7 @@ use crate::{
 use clap::ArgMatches;
 use std::{
     ffi::OsString,
+    mem::ManuallyDrop,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -32,8 +33,10 @@ pub fn parse(call: Call) -> Result<Request, Failure> {
         Some(Tool::FileLock) => mark_command(call.words),
         _ => call.words,
     };
-    let matches = match definition(call.tool).no_binary_name(true).try_get_matches_from(words) {
-        Ok(matches) => matches,
+    // Neither is ever dropped: to take them apart costs a tenth of a small update's instructions, and the process is over soon.
+    let mut definition = ManuallyDrop::new(definition(call.tool).no_binary_name(true));
+    let matches = match definition.try_get_matches_from_mut(words) {
+        Ok(matches) => ManuallyDrop::new(matches),
         Err(error) if error.use_stderr() => return Err(Failure::usage(complaint(&error))),
         Err(error) => return Ok(Request::Text(error.render().to_string())),
     };
