@@ -126,90 +126,110 @@ fn schema_arg(command: Command) -> Command {
     }
 }
 
+fn json() -> Arg {
+    flag("json").help("Print JSON")
+}
+
+/// Only the options of the command that is called are ever made: the others stay functions.
 fn file_lock() -> Command {
-    let json = || flag("json").help("Print JSON");
     base("file-lock")
         .about("Take, give back and look at locks on files")
         .subcommand_required(true)
-        .subcommand(
-            base("acquire")
-                .about("Take a lock that the calling shell keeps until 'release', or until it ends")
-                .arg(path("file", "FILE").required(true).help("The file to lock; it need not exist"))
-                .arg(timeout())
-                .arg(
-                    Arg::new("owner")
-                        .long("owner")
-                        .value_name("PID|client")
-                        .help("Who keeps the lock: a process, or the AI client that runs this [LOCK_OWNER, or the calling shell]"),
-                )
-                .arg(Arg::new("ttl").long("ttl").value_name("SECS").help("Give the lock back by itself after this long"))
-                .arg(client())
-                .after_help(
-                    "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner client --ttl 600",
-                ),
-        )
-        .subcommand(
-            base("release")
-                .about("Give back what 'acquire' took")
-                .arg(Arg::new("lock").value_name("LOCK-ID|FILE").required(true).value_parser(value_parser!(OsString)).help("What acquire printed, or the file"))
-                .arg(flag("force").help("Even if it is not yours, or cannot be judged from here"))
-                .arg(timeout())
-                .after_help("Example:\n  file-lock release notes.json"),
-        )
-        .subcommand(
-            base("with")
-                .about("Run a command while holding the locks on one or more files")
-                .override_usage("file-lock with [OPTIONS] FILE... -- COMMAND [ARG...]\n       file-lock with [OPTIONS] FILE COMMAND [ARG...]")
-                .arg(path("files", "FILE").required(true).num_args(1..).action(ArgAction::Append).help("The files to lock"))
-                .arg(
-                    Arg::new("command")
-                        .value_name("COMMAND")
-                        .required(true)
-                        .last(true)
-                        .num_args(1..)
-                        .allow_hyphen_values(true)
-                        .value_parser(value_parser!(OsString))
-                        .help("The command and its arguments"),
-                )
-                .arg(timeout())
-                .arg(client())
-                .arg(
-                    Arg::new("conflict")
-                        .short('E')
-                        .long("conflict-exit-code")
-                        .value_name("N")
-                        .value_parser(value_parser!(u8))
-                        .help("Exit with N if the lock is not free in time"),
-                )
-                .after_help(
-                    "Exits with the command's own status.\n\nExamples:\n  file-lock with notes.json -- ./edit notes.json\n  file-lock with a.json b.json -- ./move-entry a.json b.json",
-                ),
-        )
-        .subcommand(
-            base("status")
-                .about("Tell whether a file is locked: exit status 0 if free, 1 if held")
-                .arg(path("file", "FILE").required(true).help("The file"))
-                .arg(json())
-                .after_help("Example:\n  file-lock status notes.json && echo free"),
-        )
-        .subcommand(
-            base("show")
-                .about("List all locks: as a table on a terminal, as lines for scripts elsewhere")
-                .arg(json())
-                .arg(flag("watch").conflicts_with("json").help("Draw the table again every second, until Ctrl-C"))
-                .after_help("Examples:\n  file-lock show --watch\n  file-lock show --json"),
-        )
-        .subcommand(
-            base("cleanup")
-                .about("Remove what dead holders left: locks, temporary files, idle guards")
-                .arg(flag("dry-run").help("Only say what would be removed"))
-                .arg(json())
-                .after_help("Example, for cron:\n  17 * * * * file-lock cleanup"),
-        )
-        .subcommand(base("help").about("Print help on a command or a topic").arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic")))
+        .subcommand(base("acquire").about("Take a lock that the calling shell keeps until 'release', or until it ends").defer(acquire))
+        .subcommand(base("release").about("Give back what 'acquire' took").defer(release))
+        .subcommand(base("with").about("Run a command while holding the locks on one or more files").defer(with))
+        .subcommand(base("status").about("Tell whether a file is locked: exit status 0 if free, 1 if held").defer(status))
+        .subcommand(base("show").about("List all locks: as a table on a terminal, as lines for scripts elsewhere").defer(show))
+        .subcommand(base("cleanup").about("Remove what dead holders left: locks, temporary files, idle guards").defer(cleanup))
+        .subcommand(base("help").about("Print help on a command or a topic").defer(file_lock_help))
         .after_help(
             "Examples:\n  file-lock with notes.json -- ./edit notes.json\n  lock=$(file-lock acquire notes.json); …; file-lock release \"$lock\"\n  file-lock show",
         )
+}
+
+fn acquire(command: Command) -> Command {
+    command
+        .arg(path("file", "FILE").required(true).help("The file to lock; it need not exist"))
+        .arg(timeout())
+        .arg(
+            Arg::new("owner")
+                .long("owner")
+                .value_name("PID|client")
+                .help("Who keeps the lock: a process, or the AI client that runs this [LOCK_OWNER, or the calling shell]"),
+        )
+        .arg(Arg::new("ttl").long("ttl").value_name("SECS").help("Give the lock back by itself after this long"))
+        .arg(client())
+        .after_help(
+            "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner client --ttl 600",
+        )
+}
+
+fn release(command: Command) -> Command {
+    command
+        .arg(
+            Arg::new("lock")
+                .value_name("LOCK-ID|FILE")
+                .required(true)
+                .value_parser(value_parser!(OsString))
+                .help("What acquire printed, or the file"),
+        )
+        .arg(flag("force").help("Even if it is not yours, or cannot be judged from here"))
+        .arg(timeout())
+        .after_help("Example:\n  file-lock release notes.json")
+}
+
+fn with(command: Command) -> Command {
+    command
+        .override_usage("file-lock with [OPTIONS] FILE... -- COMMAND [ARG...]\n       file-lock with [OPTIONS] FILE COMMAND [ARG...]")
+        .arg(path("files", "FILE").required(true).num_args(1..).action(ArgAction::Append).help("The files to lock"))
+        .arg(
+            Arg::new("command")
+                .value_name("COMMAND")
+                .required(true)
+                .last(true)
+                .num_args(1..)
+                .allow_hyphen_values(true)
+                .value_parser(value_parser!(OsString))
+                .help("The command and its arguments"),
+        )
+        .arg(timeout())
+        .arg(client())
+        .arg(
+            Arg::new("conflict")
+                .short('E')
+                .long("conflict-exit-code")
+                .value_name("N")
+                .value_parser(value_parser!(u8))
+                .help("Exit with N if the lock is not free in time"),
+        )
+        .after_help(
+            "Exits with the command's own status.\n\nExamples:\n  file-lock with notes.json -- ./edit notes.json\n  file-lock with a.json b.json -- ./move-entry a.json b.json",
+        )
+}
+
+fn status(command: Command) -> Command {
+    command
+        .arg(path("file", "FILE").required(true).help("The file"))
+        .arg(json())
+        .after_help("Example:\n  file-lock status notes.json && echo free")
+}
+
+fn show(command: Command) -> Command {
+    command
+        .arg(json())
+        .arg(flag("watch").conflicts_with("json").help("Draw the table again every second, until Ctrl-C"))
+        .after_help("Examples:\n  file-lock show --watch\n  file-lock show --json")
+}
+
+fn cleanup(command: Command) -> Command {
+    command
+        .arg(flag("dry-run").help("Only say what would be removed"))
+        .arg(json())
+        .after_help("Example, for cron:\n  17 * * * * file-lock cleanup")
+}
+
+fn file_lock_help(command: Command) -> Command {
+    command.arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic"))
 }
 
 fn memory_update() -> Command {

@@ -196,13 +196,14 @@ impl Events {
         self.changes.is_some() && (self.end.is_some() || !self.wants_end)
     }
 
-    pub fn wait(&self, timeout: Duration) {
+    pub fn wait(&self, timeout: Duration) -> bool {
         let queue = self.changes.as_ref().map(|changes| changes.queue);
         let mut sources: Vec<PollFd<'_>> =
             queue.into_iter().chain(&self.end).map(|source| PollFd::new(source, PollFlags::IN)).collect();
         let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
         // An interrupted wait is a short one, and the caller looks again after any.
         _ = poll(&mut sources, Some(&timeout));
+        self.end.is_some() && sources.last().is_some_and(|end| !end.revents().is_empty())
     }
 }
 

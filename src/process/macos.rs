@@ -105,8 +105,9 @@ impl Events {
         false
     }
 
-    pub fn wait(&self, timeout: Duration) {
+    pub fn wait(&self, timeout: Duration) -> bool {
         std::thread::sleep(timeout);
+        false
     }
 }
 

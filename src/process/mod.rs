@@ -139,8 +139,9 @@ impl Watch {
         self.events.is_complete()
     }
 
-    /// Sleeps until something happened, or for `timeout` at the longest.
-    pub fn wait(&self, timeout: Duration) {
-        self.events.wait(timeout);
+    /// Sleeps until something happened, or for `timeout` at the longest. Tells whether the process has ended, as far as
+    /// the system reports it.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        self.events.wait(timeout)
     }
 }
