@@ -1,7 +1,7 @@
 //! Manual pages and completions, from the definitions of the command lines: a new option is in both by itself.
 //!
 //! [`levels`] tells what can stand where in a command line; [`bash`], [`zsh`] and [`fish`] say it in a shell's words,
-//! and [`pages`] lays out the manual.
+//! and [`mod@pages`] lays out the manual.
 
 mod bash;
 mod fish;
