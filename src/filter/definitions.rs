@@ -87,6 +87,8 @@ pub static DEFINITIONS: &[Definition] = &[
     ("scan", 1, "def scan($re): scan($re; null);"),
     ("splits", 2, "def splits($re; flags): split($re; flags)[];"),
     ("splits", 1, "def splits($re): splits($re; null);"),
+    // `[value]`, or `[null, error]`
+    ("!outcome", 0, "def `!outcome`: if length == 2 then error(.[1]) else .[0] end;"),
     ("split", 2, "def split($re; flags): . as $s | [foreach ((match($re; flags + \"g\") | [.offset, .length]), null) as $m ({at: 0}; if $m == null then {piece: $s[.at:]} else {piece: $s[.at:$m[0]], at: ($m[0] + $m[1])} end; .piece)];"),
     ("sub", 3, "def sub($re; f; $flags): . as $in | (reduce (match($re; $flags) | . as $m | `!captures` as $c | {$m, $c}) as $e ({at: 0, out: []}; $in[.at:$e.m.offset] as $gap | [$e.c | f] as $new | reduce range(0; $new | length) as $i (.; .out[$i] += $gap + $new[$i]) | .at = $e.m.offset + $e.m.length) | .out[] + $in[.at:]) // $in;"),
     ("sub", 2, "def sub($re; f): sub($re; f; \"\");"),

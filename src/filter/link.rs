@@ -673,12 +673,18 @@ impl<'s> Linker<'s> {
         } else if name == "reduce" {
             linked.push(self.library_call("!one_or_null", vec![update]));
         } else {
-            // The state is an array of all outputs; the last one is what the next update sees.
+            // The state is an array of all outputs; the last one is what the next update sees. An error is kept among
+            // them, so that what was given before it is given.
             let last = path(Term::Id, Part::Index(Term::Neg(Box::new(Term::Num("1")))), Opt::Essential);
+            let last = pipe(last, self.library_call("!outcome", Vec::new()));
             let each = path(Term::Id, Part::Range(None, None), Opt::Essential);
+            let each = pipe(each, self.library_call("!outcome", Vec::new()));
+            let array = |term| Term::Arr(Some(Box::new(term)));
+            let failed = array(binary(Term::Num("null"), BinaryOp::Comma, Term::Id));
+            let outcomes = Term::TryCatch(Box::new(pipe(update, array(Term::Id))), Some(Box::new(failed)));
             let init = std::mem::take(&mut linked[0]);
-            linked[0] = pipe(init, Term::Arr(Some(Box::new(Term::Id))));
-            linked.push(pipe(last, Term::Arr(Some(Box::new(update)))));
+            linked[0] = pipe(init, array(array(Term::Id)));
+            linked.push(pipe(last, array(outcomes)));
             linked.push(match extract {
                 Some(extract) => pipe(each, extract),
                 None => each,

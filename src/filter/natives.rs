@@ -198,9 +198,11 @@ static TABLE: &[(&str, &str, Run)] = &[
     ("keys", "", plain!(|v| keys(v, true))),
     ("keys_unsorted", "", plain!(|v| keys(v, false))),
     ("has", "v", unary!(has)),
-    ("contains", "v", unary!(|v: Value, part: Value| match v.kind() == part.kind() {
-        true => contains(&v, &part).map(Value::Bool),
-        false => v.fail_pair(&part, "cannot have their containment checked"),
+    // To jq, true and false are of two kinds.
+    ("contains", "v", unary!(|v: Value, part: Value| match (v.open(), part.open()) {
+        (Value::Bool(x), Value::Bool(y)) if x != y => v.fail_pair(&part, "cannot have their containment checked"),
+        _ if v.kind() == part.kind() => contains(&v, &part).map(Value::Bool),
+        _ => v.fail_pair(&part, "cannot have their containment checked"),
     })),
     ("add", "f", sum),
     ("!range", "vv", range),

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::sandbox::{Sandbox, code};
+use crate::sandbox::{Sandbox, code, heeding_signals};
 
 /// A folder with a file, a text that cannot be run, and somebody who holds `held.json`.
 fn surroundings() -> Sandbox {
@@ -167,7 +167,9 @@ fn with_ends_with_128_and_the_signal_that_ended_its_command() {
     let sandbox = surroundings();
     for (signal, status) in [("TERM", 143), ("KILL", 137), ("INT", 130), ("HUP", 129), ("USR1", 138)] {
         let kill = format!("kill -{signal} $$");
-        sandbox.call(["file-lock", "with", "a.json", "--", "sh", "-c", &kill]).ends(status);
+        sandbox
+            .call([heeding_signals(), &["file-lock", "with", "a.json", "--", "sh", "-c", &kill]].concat())
+            .ends(status);
         sandbox.is_free("a.json");
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, code, wait_until};
+use crate::sandbox::{Sandbox, code, heeding_signals, wait_until};
 
 #[test]
 fn the_lock_is_named_after_the_canonical_path_however_it_is_spelled() {
@@ -165,7 +165,8 @@ fn signals_reach_the_command_and_the_lock_is_kept_until_it_has_ended() {
             "trap 'echo caught; until [ -e {name} ]; do sleep 0.02; done; echo cleaned; exit 9' {name}\n\
              echo held; while :; do sleep 0.02; done"
         );
-        let mut held = sandbox.call(["file-lock", "with", "a.json", "--", "sh", "-c", &script]).start();
+        let with = ["file-lock", "with", "a.json", "--", "sh", "-c", &script];
+        let mut held = sandbox.call([heeding_signals(), &with].concat()).start();
         held.says("held");
         held.signal(signal);
         held.says("caught");

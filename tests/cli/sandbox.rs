@@ -72,6 +72,12 @@ fn found_or_skipped(what: &str, found: bool) -> bool {
     found
 }
 
+/// Words in front of a command that make it heed every signal: what a script runs in the background ignores SIGINT, and
+/// so would all that the tests start there (env(1) of the GNU coreutils).
+pub fn heeding_signals() -> &'static [&'static str] {
+    if cfg!(target_os = "linux") { &["env", "--default-signal"] } else { &[] }
+}
+
 /// Waits for an event; the caller names it for the message.
 #[track_caller]
 pub fn wait_until(event: &str, mut happened: impl FnMut() -> bool) {
