@@ -28,7 +28,8 @@ impl LockId {
     /// The lock of a canonical path.
     pub fn of(path: &Path) -> Self {
         let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-        LockId(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        LockId(digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect())
     }
 
     /// Takes a word for a lock's name if it has exactly its form, so that no path can pass for one.
