@@ -15,40 +15,43 @@ use std::{
     ops::ControlFlow,
 };
 
+/// A text of this many bytes, which nests at most half as deep, is read and printed on any stack.
+const SHALLOW: usize = 4096;
+
 /// Prints the file.
 pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
-    filter::on_large_stack(|| read(request, console)).map_err(no_stack)?
-}
-
-fn read(request: &Read, console: &Console) -> Result<Exit, Failure> {
-    // A filter with a mistake in it waits for nobody.
-    let filter = match &request.show {
-        Show::Filtered { program, .. } => Some(program::prepare(program, &request.file)?),
-        Show::Bytes | Show::Content(_) => None,
-    };
-    let target = resolve(&request.file)?;
-    let file = open(request, &target, console)?;
-    let text = || load(file, &target);
-    match (&request.show, filter) {
-        (Show::Content(layout), _) if is_json_name(&request.file) => {
-            let value = document::parse(text()?).map_err(|error| Failure::from(error).about(shown(&target.given)))?;
-            console.data(|out| {
-                document::write(&value, layout, out)?;
-                out.write_all(b"\n")
-            })?;
-            Ok(Exit(0))
+    match &request.show {
+        Show::Content(layout) if is_json_name(&request.file) => {
+            let (target, text) = load(request, console)?;
+            let small = text.len() <= SHALLOW;
+            let print = || print_document(text, layout, &target, console);
+            if small { print() } else { filter::on_large_stack(print).map_err(no_stack)? }
         }
-        (Show::Filtered { layout, strings, status_from_output, input, .. }, Some(filter)) => {
-            let value = document::parse(text()?).map_err(|error| Failure::from(error).about(shown(&target.given)))?;
-            let outputs = print_outputs(filter, value, *input, layout, *strings, console)?;
-            Ok(if *status_from_output { outputs.as_status() } else { Exit(0) })
-        }
-        _ => {
-            let bytes = text()?;
+        Show::Bytes | Show::Content(_) => {
+            let (_, bytes) = load(request, console)?;
             console.data(|out| out.write_all(&bytes))?;
             Ok(Exit(0))
         }
+        Show::Filtered { program, layout, strings, status_from_output, input } => {
+            filter::on_large_stack(|| {
+                // A filter with a mistake in it waits for nobody.
+                let filter = program::prepare(program, &request.file)?;
+                let (target, text) = load(request, console)?;
+                let outputs = print_outputs(filter, parse(text, &target)?, *input, layout, *strings, console)?;
+                Ok(if *status_from_output { outputs.as_status() } else { Exit(0) })
+            })
+            .map_err(no_stack)?
+        }
     }
+}
+
+/// The file's bytes, as one writer left them.
+fn load(request: &Read, console: &Console) -> Result<(Target, Vec<u8>), Failure> {
+    let target = resolve(&request.file)?;
+    let mut file = open(request, &target, console)?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(|error| unreadable(&target, &error))?;
+    Ok((target, text))
 }
 
 /// Opens the file while no writer holds its lock. From then on it cannot change: writers put a new one in its place.
@@ -58,16 +61,29 @@ fn open(request: &Read, target: &Target, console: &Console) -> Result<File, Fail
     if refuse_special(target)?.is_none() {
         return Err(Failure::failed(format!("'{}' does not exist", shown(&target.given))));
     }
-    File::open(&target.path)
-        .map_err(|error| Failure::failed(format!("cannot read '{}': {error}", shown(&target.given))))
+    File::open(&target.path).map_err(|error| unreadable(target, &error))
 }
 
-fn load(mut file: File, target: &Target) -> Result<Vec<u8>, Failure> {
-    let size = file.metadata().map_or(0, |facts| facts.len());
-    let mut text = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    file.read_to_end(&mut text)
-        .map_err(|error| Failure::failed(format!("cannot read '{}': {error}", shown(&target.given))))?;
-    Ok(text)
+fn unreadable(target: &Target, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))
+}
+
+fn parse(text: Vec<u8>, target: &Target) -> Result<filter::Value, Failure> {
+    document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))
+}
+
+fn print_document(
+    text: Vec<u8>,
+    layout: &document::Layout,
+    target: &Target,
+    console: &Console,
+) -> Result<Exit, Failure> {
+    let value = parse(text, target)?;
+    console.data(|out| {
+        document::write(&value, layout, out)?;
+        out.write_all(b"\n")
+    })?;
+    Ok(Exit(0))
 }
 
 /// What `-e` asks about.
