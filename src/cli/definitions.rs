@@ -11,19 +11,77 @@ const MOST_BACKUPS: i64 = 99;
 /// What a missing file starts from.
 const DEFAULT_DOCUMENT: &str = "{}";
 
+/// Which options a definition is to have.
+#[derive(Clone, Copy)]
+pub enum Options<'a> {
+    /// All, as help, completions and manual pages tell of them, and as it takes to say what is wrong with a command line.
+    All,
+    /// Those that these words can mean. To clap an option that nobody uses costs as much as one that somebody does, and most
+    /// command lines use none (docs/performance.md).
+    In(&'a [OsString]),
+}
+
+impl Options<'_> {
+    /// May include an option that is not meant, such as one named in a value; never leaves out one that is.
+    fn include(self, long: &str, letter: Option<char>) -> bool {
+        let can_mean = |word: &OsString| {
+            let word = word.as_encoded_bytes();
+            match word.strip_prefix(b"--") {
+                Some(name) => name.starts_with(long.as_bytes()),
+                None => word.starts_with(b"-") && letter.is_some_and(|letter| word.contains(&(letter as u8))),
+            }
+        };
+        match self {
+            Options::All => true,
+            Options::In(words) => words.iter().any(can_mean),
+        }
+    }
+}
+
 /// The command line of a tool, or that of memlatch itself with all tools below it.
-pub fn definition(tool: Option<Tool>) -> Command {
+pub fn definition(tool: Option<Tool>, options: Options<'_>) -> Command {
     match tool {
         Some(Tool::FileLock) => file_lock(),
-        Some(Tool::MemoryUpdate) => memory_update(),
-        Some(Tool::MemoryRead) => memory_read(),
-        Some(Tool::AtomicWrite) => atomic_write(),
+        Some(Tool::MemoryUpdate) => memory_update(options),
+        Some(Tool::MemoryRead) => memory_read(options),
+        Some(Tool::AtomicWrite) => atomic_write(options),
         None => memlatch(),
     }
 }
 
+/// A tool's command line in the making.
+struct Line<'a> {
+    command: Command,
+    options: Options<'a>,
+}
+
+impl<'a> Line<'a> {
+    fn new(name: &'static str, options: Options<'a>) -> Self {
+        let command = base(name)
+            .disable_help_flag(!options.include("help", Some('h')))
+            .disable_version_flag(!options.include("version", Some('V')));
+        Line { command, options }
+    }
+
+    /// An argument that is always there: a positional one, or an option that others refer to.
+    fn arg(mut self, arg: Arg) -> Self {
+        self.command = self.command.arg(arg);
+        self
+    }
+
+    /// An option, if it is among those that are wanted.
+    fn option(self, name: &'static str, make: fn(Arg) -> Arg) -> Self {
+        if self.options.include(name, None) { self.arg(make(option(name))) } else { self }
+    }
+
+    /// An option that has a letter as well.
+    fn lettered(self, letter: char, name: &'static str, make: fn(Arg) -> Arg) -> Self {
+        if self.options.include(name, Some(letter)) { self.arg(make(option(name).short(letter))) } else { self }
+    }
+}
+
 fn memlatch() -> Command {
-    let tools = Tool::ALL.map(|tool| definition(Some(tool)));
+    let tools = Tool::ALL.map(|tool| definition(Some(tool), Options::All));
     base("memlatch")
         .about("Safe concurrent access to JSON memory files")
         .subcommand_required(true)
@@ -79,51 +137,43 @@ fn base(name: &'static str) -> Command {
     Command::new(name).bin_name(name).version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true)
 }
 
+fn option(name: &'static str) -> Arg {
+    Arg::new(name).long(name)
+}
+
 fn flag(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue)
+    switch(option(name))
+}
+
+/// Makes an option one that takes no value.
+fn switch(option: Arg) -> Arg {
+    option.action(ArgAction::SetTrue)
 }
 
 fn path(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name).value_name(value).value_parser(value_parser!(PathBuf))
 }
 
-fn timeout() -> Arg {
-    Arg::new("timeout")
-        .long("timeout")
-        .value_name("SECS")
-        .help("Wait this long for the lock [LOCK_TIMEOUT, or 30]; 0 tries once")
+fn timeout(option: Arg) -> Arg {
+    option.value_name("SECS").help("Wait this long for the lock [LOCK_TIMEOUT, or 30]; 0 tries once")
 }
 
-fn client() -> Arg {
-    Arg::new("client")
-        .long("client")
-        .value_name("NAME")
-        .value_parser(NonEmptyStringValueParser::new())
-        .help("Your name, for those who wait")
+fn client(option: Arg) -> Arg {
+    option.value_name("NAME").value_parser(NonEmptyStringValueParser::new()).help("Your name, for those who wait")
 }
 
-fn no_sync() -> Arg {
-    flag("no-sync").help("Do not wait for the disk: faster, but a crash of the system may lose the update")
+fn no_sync(option: Arg) -> Arg {
+    switch(option).help("Do not wait for the disk: faster, but a crash of the system may lose the update")
 }
 
-fn backup() -> Arg {
-    Arg::new("backup")
-        .long("backup")
+fn backup(option: Arg) -> Arg {
+    option
         .value_name("N")
         .num_args(0..=1)
         .require_equals(true)
         .default_missing_value("1")
         .value_parser(value_parser!(u32).range(1..=MOST_BACKUPS))
         .help("Leave the previous content in FILE.bak, and N-1 older ones in FILE.bak.2 to FILE.bak.N")
-}
-
-fn schema_arg(command: Command) -> Command {
-    if cfg!(feature = "schema") {
-        command
-            .arg(path("schema", "FILE").long("schema").help("Refuse content that does not fit the JSON Schema in FILE"))
-    } else {
-        command
-    }
 }
 
 fn json() -> Arg {
@@ -150,7 +200,7 @@ fn file_lock() -> Command {
 fn acquire(command: Command) -> Command {
     command
         .arg(path("file", "FILE").required(true).help("The file to lock; it need not exist"))
-        .arg(timeout())
+        .arg(timeout(option("timeout")))
         .arg(
             Arg::new("owner")
                 .long("owner")
@@ -158,7 +208,7 @@ fn acquire(command: Command) -> Command {
                 .help("Who keeps the lock: a process, or the AI client that runs this [LOCK_OWNER, or the calling shell]"),
         )
         .arg(Arg::new("ttl").long("ttl").value_name("SECS").help("Give the lock back by itself after this long"))
-        .arg(client())
+        .arg(client(option("client")))
         .after_help(
             "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner client --ttl 600",
         )
@@ -174,7 +224,7 @@ fn release(command: Command) -> Command {
                 .help("What acquire printed, or the file"),
         )
         .arg(flag("force").help("Even if it is not yours, or cannot be judged from here"))
-        .arg(timeout())
+        .arg(timeout(option("timeout")))
         .after_help("Example:\n  file-lock release notes.json")
 }
 
@@ -192,8 +242,8 @@ fn with(command: Command) -> Command {
                 .value_parser(value_parser!(OsString))
                 .help("The command and its arguments"),
         )
-        .arg(timeout())
-        .arg(client())
+        .arg(timeout(option("timeout")))
+        .arg(client(option("client")))
         .arg(
             Arg::new("conflict")
                 .short('E')
@@ -232,79 +282,91 @@ fn file_lock_help(command: Command) -> Command {
     command.arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic"))
 }
 
-fn memory_update() -> Command {
-    schema_arg(layout_args(filter_args(base("memory-update"))))
-        .about("Change a JSON file by a jq filter: read, filter and replace it under its lock")
-        .override_usage("memory-update [OPTIONS] FILE FILTER\n       memory-update [OPTIONS] FILE -f PROGRAM\n       memory-update [OPTIONS] FILE --function NAME")
+fn memory_update(options: Options<'_>) -> Command {
+    Line::new("memory-update", options)
+        .filter_options()
+        .layout_options()
+        .schema_option()
         .arg(words("FILE FILTER"))
-        .arg(backup())
-        .arg(
-            Arg::new("create")
-                .long("create")
+        .option("backup", backup)
+        .option("create", |option| {
+            option
                 .value_name("JSON")
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value(DEFAULT_DOCUMENT)
-                .help("Start a missing file from JSON [{}]"),
-        )
-        .arg(flag("dry-run").help("Print the new content, on a terminal what would change, and change nothing"))
-        .arg(flag("diff").help("Print what would change, and change nothing"))
-        .arg(
-            Arg::new("function")
-                .long("function")
+                .help("Start a missing file from JSON [{}]")
+        })
+        .option("dry-run", |option| switch(option).help("Print the new content, on a terminal what would change, and change nothing"))
+        .option("diff", |option| switch(option).help("Print what would change, and change nothing"))
+        .option("function", |option| {
+            option
                 .value_name("NAME")
                 .value_parser(NonEmptyStringValueParser::new())
                 .conflicts_with("from-file")
-                .help("Change by an exported bash function: JSON on its standard input, new JSON on its output"),
-        )
-        .arg(no_sync())
-        .arg(timeout())
-        .arg(client())
+                .help("Change by an exported bash function: JSON on its standard input, new JSON on its output")
+        })
+        .option("no-sync", no_sync)
+        .option("timeout", timeout)
+        .option("client", client)
+        .command
+        .about("Change a JSON file by a jq filter: read, filter and replace it under its lock")
+        .override_usage("memory-update [OPTIONS] FILE FILTER\n       memory-update [OPTIONS] FILE -f PROGRAM\n       memory-update [OPTIONS] FILE --function NAME")
         .after_help(
             "Examples:\n  memory-update sessions.json '.sessions += [$s]' --argjson s '{\"id\": 1}'\n  memory-update notes.json '.count += 1' --create --backup=5\n  memory-update notes.json 'del(.draft)' --diff",
         )
 }
 
-fn memory_read() -> Command {
-    layout_args(filter_args(base("memory-read")))
+fn memory_read(options: Options<'_>) -> Command {
+    Line::new("memory-read", options)
+        .filter_options()
+        .layout_options()
+        .arg(words("FILE FILTER"))
+        .option("raw", |option| switch(option).conflicts_with("from-file").help("Print the bytes as they are"))
+        .option("no-lock", |option| switch(option).help("Do not wait for writers"))
+        .lettered('r', "raw-output", |option| switch(option).help("Print strings without quotes"))
+        .lettered('j', "join-output", |option| {
+            switch(option).help("Print strings without quotes, and no newlines between outputs")
+        })
+        .lettered('e', "exit-status", |option| {
+            switch(option).help("Exit with 1 if the last output is false or null, 4 if there is none")
+        })
+        .lettered('n', "null-input", |option| {
+            switch(option).help("Give the filter null; the document comes by 'input'")
+        })
+        .lettered('s', "slurp", |option| switch(option).help("Give the filter an array that holds the document"))
+        .option("stream", |option| switch(option).help("Give the filter the document's parts, as jq streams them"))
+        .option("timeout", timeout)
+        .command
         .about("Print a file, or what a jq filter makes of it, never half written")
         .override_usage("memory-read [OPTIONS] FILE [FILTER]")
-        .arg(words("FILE FILTER"))
-        .arg(flag("raw").conflicts_with("from-file").help("Print the bytes as they are"))
-        .arg(flag("no-lock").help("Do not wait for writers"))
-        .arg(flag("raw-output").short('r').help("Print strings without quotes"))
-        .arg(flag("join-output").short('j').help("Print strings without quotes, and no newlines between outputs"))
-        .arg(flag("exit-status").short('e').help("Exit with 1 if the last output is false or null, 4 if there is none"))
-        .arg(flag("null-input").short('n').help("Give the filter null; the document comes by 'input'"))
-        .arg(flag("slurp").short('s').help("Give the filter an array that holds the document"))
-        .arg(flag("stream").help("Give the filter the document's parts, as jq streams them"))
-        .arg(timeout())
         .after_help("Examples:\n  memory-read notes.json\n  memory-read sessions.json '.sessions[-1].id' -r")
 }
 
-fn atomic_write() -> Command {
-    schema_arg(base("atomic-write"))
-        .about("Write standard input to a file: the old content or the new, never a mixture")
+fn atomic_write(options: Options<'_>) -> Command {
+    Line::new("atomic-write", options)
+        .schema_option()
         .arg(path("file", "FILE").required(true).help("The file; missing folders above it are made"))
-        .arg(flag("validate").help("Refuse what is not JSON, as is always done for *.json"))
-        .arg(backup())
-        .arg(
-            Arg::new("restore")
-                .long("restore")
+        .option("validate", |option| switch(option).help("Refuse what is not JSON, as is always done for *.json"))
+        .option("backup", backup)
+        .option("restore", |option| {
+            option
                 .value_name("K")
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value("1")
                 .value_parser(value_parser!(u32).range(1..))
                 .conflicts_with("content")
-                .help("Put backup K back, by default FILE.bak; what the file holds now becomes FILE.bak"),
-        )
-        .arg(Arg::new("content").long("content").value_name("TEXT").allow_hyphen_values(true).help("Write TEXT instead of standard input"))
+                .help("Put backup K back, by default FILE.bak; what the file holds now becomes FILE.bak")
+        })
+        .arg(option("content").value_name("TEXT").allow_hyphen_values(true).help("Write TEXT instead of standard input"))
         .arg(flag("no-lock").help("Do not lock: another writer's update may be lost"))
-        .arg(flag("lock").overrides_with("no-lock").help("Lock, which is the default"))
-        .arg(no_sync())
-        .arg(timeout())
-        .arg(client())
+        .option("lock", |option| switch(option).overrides_with("no-lock").help("Lock, which is the default"))
+        .option("no-sync", no_sync)
+        .option("timeout", timeout)
+        .option("client", client)
+        .command
+        .about("Write standard input to a file: the old content or the new, never a mixture")
         .after_help(
             "Examples:\n  echo '{\"a\": 1}' | atomic-write notes.json\n  atomic-write notes.json --content '{}' --backup\n  atomic-write notes.json --restore",
         )
@@ -321,59 +383,61 @@ fn words(names: &'static str) -> Arg {
         .help("The file, and the filter in jq's language")
 }
 
-fn filter_args(command: Command) -> Command {
-    let pair = |name: &'static str, second: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .num_args(2)
-            .value_names(["NAME", second])
-            .action(ArgAction::Append)
-            .allow_hyphen_values(true)
-            .value_parser(value_parser!(OsString))
-    };
-    command
-        .arg(pair("arg", "TEXT").help("Set $NAME to a string"))
-        .arg(pair("argjson", "JSON").help("Set $NAME to a JSON value"))
-        .arg(pair("slurpfile", "FILE").help("Set $NAME to an array of the JSON values in a file"))
-        .arg(pair("rawfile", "FILE").help("Set $NAME to the text of a file"))
-        .arg(
-            Arg::new("args")
-                .long("args")
-                .action(ArgAction::Count)
-                .help("Take the words that follow for strings in $ARGS.positional"),
-        )
-        .arg(
-            Arg::new("jsonargs")
-                .long("jsonargs")
-                .action(ArgAction::Count)
-                .help("Take the words that follow for JSON values in $ARGS.positional"),
-        )
-        .arg(path("from-file", "PROGRAM").short('f').long("from-file").help("Read the filter from a file"))
-        .arg(
-            path("library", "DIR")
-                .short('L')
-                .long("library-path")
+/// Options that more than one tool has.
+impl Line<'_> {
+    fn filter_options(self) -> Self {
+        fn pair(option: Arg, second: &'static str) -> Arg {
+            option
+                .num_args(2)
+                .value_names(["NAME", second])
                 .action(ArgAction::Append)
-                .help("Look for modules here"),
-        )
-        .arg(
-            Arg::new("eval-timeout")
-                .long("eval-timeout")
-                .value_name("SECS")
-                .help("Give up on a filter that runs longer"),
-        )
-}
+                .allow_hyphen_values(true)
+                .value_parser(value_parser!(OsString))
+        }
+        self.option("arg", |option| pair(option, "TEXT").help("Set $NAME to a string"))
+            .option("argjson", |option| pair(option, "JSON").help("Set $NAME to a JSON value"))
+            .option("slurpfile", |option| {
+                pair(option, "FILE").help("Set $NAME to an array of the JSON values in a file")
+            })
+            .option("rawfile", |option| pair(option, "FILE").help("Set $NAME to the text of a file"))
+            .option("args", |option| {
+                option.action(ArgAction::Count).help("Take the words that follow for strings in $ARGS.positional")
+            })
+            .option("jsonargs", |option| {
+                option.action(ArgAction::Count).help("Take the words that follow for JSON values in $ARGS.positional")
+            })
+            .arg(path("from-file", "PROGRAM").short('f').long("from-file").help("Read the filter from a file"))
+            .lettered('L', "library-path", |option| {
+                option
+                    .value_name("DIR")
+                    .value_parser(value_parser!(PathBuf))
+                    .action(ArgAction::Append)
+                    .help("Look for modules here")
+            })
+            .option("eval-timeout", |option| option.value_name("SECS").help("Give up on a filter that runs longer"))
+    }
 
-fn layout_args(command: Command) -> Command {
-    command
-        .arg(flag("compact-output").short('c').help("Print JSON on one line"))
-        .arg(flag("sort-keys").short('S').help("Print the keys of objects sorted"))
-        .arg(flag("tab").help("Indent with tabs"))
-        .arg(
-            Arg::new("indent")
-                .long("indent")
-                .value_name("N")
-                .value_parser(value_parser!(u8).range(0..=7))
-                .help("Indent with N spaces, 7 at most [2]"),
-        )
+    fn layout_options(self) -> Self {
+        self.lettered('c', "compact-output", |option| switch(option).help("Print JSON on one line"))
+            .lettered('S', "sort-keys", |option| switch(option).help("Print the keys of objects sorted"))
+            .option("tab", |option| switch(option).help("Indent with tabs"))
+            .option("indent", |option| {
+                option
+                    .value_name("N")
+                    .value_parser(value_parser!(u8).range(0..=7))
+                    .help("Indent with N spaces, 7 at most [2]")
+            })
+    }
+
+    fn schema_option(self) -> Self {
+        if !cfg!(feature = "schema") {
+            return self;
+        }
+        self.option("schema", |option| {
+            option
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Refuse content that does not fit the JSON Schema in FILE")
+        })
+    }
 }

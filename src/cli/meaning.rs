@@ -2,7 +2,8 @@
 
 use super::{
     Acquire, Binding, Change, Content, Doctor, Effect, Input, Listing, PROBE, Positional, Program, Read, Release,
-    Request, Shell, Show, Source, Strings, Update, With, Write, definitions::definition,
+    Request, Shell, Show, Source, Strings, Update, With, Write,
+    definitions::{Options, definition},
 };
 use crate::{
     document::{Indent, Layout},
@@ -13,7 +14,7 @@ use crate::{
     replace::{Durability, Keep},
     settings,
 };
-use clap::ArgMatches;
+use clap::{ArgMatches, parser::MatchesError};
 use std::{
     ffi::OsString,
     mem::ManuallyDrop,
@@ -33,20 +34,31 @@ pub fn parse(call: Call) -> Result<Request, Failure> {
         Some(Tool::FileLock) => mark_command(call.words),
         _ => call.words,
     };
-    // Neither is ever dropped: to take them apart costs a tenth of a small update's instructions, and the process is over soon.
-    let mut definition = ManuallyDrop::new(definition(call.tool).no_binary_name(true));
-    let matches = match definition.try_get_matches_from_mut(words) {
-        Ok(matches) => ManuallyDrop::new(matches),
+    // What is wrong with a command line, only the whole definition can say.
+    let matches = match find(call.tool, Options::In(&words), &words).or_else(|_| find(call.tool, Options::All, &words))
+    {
+        Ok(matches) => matches,
         Err(error) if error.use_stderr() => return Err(Failure::usage(complaint(&error))),
         Err(error) => return Ok(Request::Text(error.render().to_string())),
     };
-    match call.tool {
-        Some(Tool::FileLock) => file_lock_request(&matches),
-        Some(Tool::MemoryUpdate) => Ok(Request::Update(Box::new(update_request(&matches)?))),
-        Some(Tool::MemoryRead) => Ok(Request::Read(Box::new(read_request(&matches)?))),
-        Some(Tool::AtomicWrite) => Ok(Request::Write(write_request(&matches)?)),
-        None => memlatch_request(&matches),
+    request(call.tool, &matches)
+}
+
+fn request(tool: Option<Tool>, matches: &ArgMatches) -> Result<Request, Failure> {
+    match tool {
+        Some(Tool::FileLock) => file_lock_request(matches),
+        Some(Tool::MemoryUpdate) => Ok(Request::Update(Box::new(update_request(matches)?))),
+        Some(Tool::MemoryRead) => Ok(Request::Read(Box::new(read_request(matches)?))),
+        Some(Tool::AtomicWrite) => Ok(Request::Write(write_request(matches)?)),
+        None => memlatch_request(matches),
     }
+}
+
+/// Neither the definition nor what was found by it is ever dropped: to take them apart costs a tenth of a small update's
+/// instructions, and the process is over soon.
+fn find(tool: Option<Tool>, options: Options<'_>, words: &[OsString]) -> Result<ManuallyDrop<ArgMatches>, clap::Error> {
+    let mut definition = ManuallyDrop::new(definition(tool, options).no_binary_name(true));
+    definition.try_get_matches_from_mut(words).map(ManuallyDrop::new)
 }
 
 /// clap's message without its own prefix.
@@ -62,33 +74,33 @@ fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
             file: one(matches, "file"),
             wait: wait(matches)?,
             terms: Terms {
-                owner: match matches.get_one::<String>("owner") {
-                    Some(text) => Some(settings::owner("--owner", text)?),
+                owner: match value::<String>(matches, "owner") {
+                    Some(text) => Some(settings::owner("--owner", &text)?),
                     None => settings::lock_owner()?,
                 },
                 ttl: seconds(matches, "ttl")?,
             },
-            client: matches.get_one("client").cloned(),
+            client: value(matches, "client"),
         }),
         "release" => Request::Release(Release {
             lock: one(matches, "lock"),
             wait: wait(matches)?,
-            force: matches.get_flag("force"),
+            force: flag(matches, "force"),
         }),
         "with" => Request::With(With {
             files: many(matches, "files"),
             command: many(matches, "command"),
             wait: wait(matches)?,
-            client: matches.get_one("client").cloned(),
-            conflict_code: matches.get_one("conflict").copied(),
+            client: value(matches, "client"),
+            conflict_code: value(matches, "conflict"),
         }),
-        "status" => Request::Status { file: one(matches, "file"), json: matches.get_flag("json") },
-        "show" => Request::Show(match (matches.get_flag("json"), matches.get_flag("watch")) {
+        "status" => Request::Status { file: one(matches, "file"), json: flag(matches, "json") },
+        "show" => Request::Show(match (flag(matches, "json"), flag(matches, "watch")) {
             (true, _) => Listing::Json,
             (false, true) => Listing::Watch,
             (false, false) => Listing::Text,
         }),
-        "cleanup" => Request::Cleanup { dry_run: matches.get_flag("dry-run"), json: matches.get_flag("json") },
+        "cleanup" => Request::Cleanup { dry_run: flag(matches, "dry-run"), json: flag(matches, "json") },
         "help" => Request::Text(help_on(Some(Tool::FileLock), &many(matches, "words"))?),
         other => unreachable!("clap knows no subcommand {other}"),
     })
@@ -108,7 +120,7 @@ fn help_on(tool: Option<Tool>, words: &[String]) -> Result<String, Failure> {
     {
         return Ok(topic.text.to_owned());
     }
-    let mut root = definition(tool);
+    let mut root = definition(tool, Options::All);
     root.build();
     let mut command = &mut root;
     for word in words {
@@ -125,10 +137,10 @@ fn help_on(tool: Option<Tool>, words: &[String]) -> Result<String, Failure> {
 fn memlatch_request(matches: &ArgMatches) -> Result<Request, Failure> {
     let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
     Ok(match name {
-        "install" => Request::Install { folder: one(matches, "folder"), force: matches.get_flag("force") },
-        "doctor" => Request::Doctor(Doctor { paths: many(matches, "paths"), json: matches.get_flag("json") }),
+        "install" => Request::Install { folder: one(matches, "folder"), force: flag(matches, "force") },
+        "doctor" => Request::Doctor(Doctor { paths: many(matches, "paths"), json: flag(matches, "json") }),
         "completions" => Request::Completions { shell: Shell::named(&one::<String>(matches, "shell")) },
-        "man" => Request::Manual { folder: matches.get_one("folder").cloned() },
+        "man" => Request::Manual { folder: value(matches, "folder") },
         "help" => Request::Text(help_on(None, &many(matches, "words"))?),
         // A tool's name as first word has been dealt with by `multicall::dispatch`.
         other => unreachable!("clap knows no subcommand {other}"),
@@ -161,7 +173,7 @@ fn mark_command(mut words: Vec<OsString>) -> Vec<OsString> {
 }
 
 fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
-    let function: Option<String> = matches.get_one("function").cloned();
+    let function: Option<String> = value(matches, "function");
     let wants_filter = function.is_none() && !matches.contains_id("from-file");
     let words = sort_words(matches, usize::from(wants_filter))?;
     let change =
@@ -175,16 +187,16 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
         file: words.file,
         change,
         backup: backup(matches),
-        create: matches.get_one("create").cloned(),
-        effect: match (matches.get_flag("dry-run"), matches.get_flag("diff")) {
+        create: value(matches, "create"),
+        effect: match (flag(matches, "dry-run"), flag(matches, "diff")) {
             (_, true) => Effect::Difference,
             (true, false) => Effect::Preview,
             (false, false) => Effect::Write,
         },
-        schema: schema(matches),
+        schema: value(matches, "schema"),
         durability: durability(matches),
         wait: wait(matches)?,
-        client: matches.get_one("client").cloned(),
+        client: value(matches, "client"),
         layout: layout(matches),
     })
 }
@@ -192,21 +204,21 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
 fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
     let words = sort_words(matches, usize::from(!matches.contains_id("from-file")))?;
     let program = program(matches, words.filter, words.positional)?;
-    let strings = match (matches.get_flag("raw-output"), matches.get_flag("join-output")) {
+    let strings = match (flag(matches, "raw-output"), flag(matches, "join-output")) {
         (_, true) => Strings::Joined,
         (true, false) => Strings::Raw,
         (false, false) => Strings::Quoted,
     };
-    let input = match (matches.get_flag("null-input"), matches.get_flag("slurp"), matches.get_flag("stream")) {
+    let input = match (flag(matches, "null-input"), flag(matches, "slurp"), flag(matches, "stream")) {
         (false, false, false) => Input::Document,
         (true, false, false) => Input::Null,
         (false, true, false) => Input::Slurped,
         (false, false, true) => Input::Stream,
         _ => return Err(Failure::usage("of --null-input, --slurp and --stream only one can be meant")),
     };
-    let status_from_output = matches.get_flag("exit-status");
+    let status_from_output = flag(matches, "exit-status");
     let plain = strings == Strings::Quoted && input == Input::Document && !status_from_output;
-    let show = match (program, matches.get_flag("raw")) {
+    let show = match (program, flag(matches, "raw")) {
         (None, true) => Show::Bytes,
         (Some(_), true) => {
             return Err(Failure::usage(
@@ -222,24 +234,24 @@ fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
             input,
         },
     };
-    Ok(Read { file: words.file, show, locked: !matches.get_flag("no-lock"), wait: wait(matches)? })
+    Ok(Read { file: words.file, show, locked: !flag(matches, "no-lock"), wait: wait(matches)? })
 }
 
 fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
     Ok(Write {
         file: one(matches, "file"),
-        content: match (matches.get_one("content").cloned(), matches.get_one("restore")) {
+        content: match (value(matches, "content"), value(matches, "restore")) {
             (Some(text), _) => Content::Text(text),
-            (None, Some(&number)) => Content::Backup(number),
+            (None, Some(number)) => Content::Backup(number),
             (None, None) => Content::StandardInput,
         },
-        validate: matches.get_flag("validate"),
-        schema: schema(matches),
+        validate: flag(matches, "validate"),
+        schema: value(matches, "schema"),
         backup: backup(matches),
-        locked: !matches.get_flag("no-lock"),
+        locked: !flag(matches, "no-lock"),
         durability: durability(matches),
         wait: wait(matches)?,
-        client: matches.get_one("client").cloned(),
+        client: value(matches, "client"),
     })
 }
 
@@ -262,10 +274,8 @@ struct Words {
 /// `--jsonargs` before them.
 fn sort_words(matches: &ArgMatches, filters: usize) -> Result<Words, Failure> {
     let words: Vec<OsString> = many(matches, "words");
-    let places: Vec<usize> = matches.indices_of("words").into_iter().flatten().collect();
-    let strings: Vec<usize> = occurrences(matches, "args");
-    let values: Vec<usize> = occurrences(matches, "jsonargs");
-    let mut words = words.into_iter().zip(places);
+    let (strings, values) = (occurrences(matches, "args"), occurrences(matches, "jsonargs"));
+    let mut words = words.into_iter().zip(places(matches, "words"));
     let (file, _) = words.next().ok_or_else(|| Failure::usage("the file is missing"))?;
     let filter = match words.by_ref().take(filters).next() {
         Some((filter, _)) => Some(text(filter, "the filter")?),
@@ -288,8 +298,9 @@ fn sort_words(matches: &ArgMatches, filters: usize) -> Result<Words, Failure> {
     Ok(Words { file: file.into(), filter, positional })
 }
 
+/// Where an option stands that is counted. clap gives one that is not there a value, and that a place.
 fn occurrences(matches: &ArgMatches, name: &str) -> Vec<usize> {
-    if matches.get_count(name) == 0 { Vec::new() } else { matches.indices_of(name).into_iter().flatten().collect() }
+    if value(matches, name).unwrap_or(0_u8) == 0 { Vec::new() } else { places(matches, name) }
 }
 
 fn program(
@@ -297,14 +308,14 @@ fn program(
     filter: Option<String>,
     positional: Vec<Positional>,
 ) -> Result<Option<Program>, Failure> {
-    let source = match (matches.get_one::<PathBuf>("from-file"), filter) {
-        (Some(file), _) => Source::File(file.clone()),
+    let source = match (value(matches, "from-file"), filter) {
+        (Some(file), _) => Source::File(file),
         (None, Some(filter)) => Source::Text(filter),
         (None, None) => return Ok(None),
     };
     Ok(Some(Program {
         source,
-        libraries: many(matches, "library"),
+        libraries: many(matches, "library-path"),
         named: named(matches)?,
         positional,
         time_limit: seconds(matches, "eval-timeout")?,
@@ -316,8 +327,7 @@ fn named(matches: &ArgMatches) -> Result<Vec<(String, Binding)>, Failure> {
     let mut found = Vec::new();
     for option in ["arg", "argjson", "slurpfile", "rawfile"] {
         let values: Vec<OsString> = many(matches, option);
-        let places = matches.indices_of(option).into_iter().flatten();
-        for (pair, place) in values.chunks(2).zip(places.step_by(2)) {
+        for (pair, place) in values.chunks(2).zip(places(matches, option).into_iter().step_by(2)) {
             let [name, value] = pair else { unreachable!("clap gives both values or none") };
             let value = value.clone();
             let binding = match option {
@@ -334,31 +344,26 @@ fn named(matches: &ArgMatches) -> Result<Vec<(String, Binding)>, Failure> {
 }
 
 fn layout(matches: &ArgMatches) -> Layout {
-    let indent = if matches.get_flag("compact-output") {
+    let indent = if flag(matches, "compact-output") {
         Indent::Compact
-    } else if matches.get_flag("tab") {
+    } else if flag(matches, "tab") {
         Indent::Tab
     } else {
-        match matches.get_one::<u8>("indent") {
+        match value(matches, "indent") {
             Some(0) => Indent::Compact,
-            Some(&width) => Indent::Spaces(width),
+            Some(width) => Indent::Spaces(width),
             None => Layout::default().indent,
         }
     };
-    Layout { indent, sort_keys: matches.get_flag("sort-keys") }
+    Layout { indent, sort_keys: flag(matches, "sort-keys") }
 }
 
 fn backup(matches: &ArgMatches) -> Option<Keep> {
-    matches.get_one("backup").map(|&number| Keep::UpTo(number))
-}
-
-/// Without the feature of that name clap does not know the option, and must not be asked for it.
-fn schema(matches: &ArgMatches) -> Option<PathBuf> {
-    if cfg!(feature = "schema") { matches.get_one("schema").cloned() } else { None }
+    value(matches, "backup").map(Keep::UpTo)
 }
 
 fn durability(matches: &ArgMatches) -> Durability {
-    if matches.get_flag("no-sync") { Durability::Unsynced } else { Durability::Synced }
+    if flag(matches, "no-sync") { Durability::Unsynced } else { Durability::Synced }
 }
 
 fn wait(matches: &ArgMatches) -> Result<Wait, Failure> {
@@ -370,19 +375,93 @@ fn wait(matches: &ArgMatches) -> Result<Wait, Failure> {
 }
 
 fn seconds(matches: &ArgMatches, option: &str) -> Result<Option<Duration>, Failure> {
-    let given: Option<&String> = matches.get_one(option);
-    given.map(|text| settings::seconds(&format!("--{option}"), text)).transpose().map_err(Failure::from)
+    let given: Option<String> = value(matches, option);
+    given.map(|text| settings::seconds(&format!("--{option}"), &text)).transpose().map_err(Failure::from)
+}
+
+fn flag(matches: &ArgMatches, name: &str) -> bool {
+    value(matches, name) == Some(true)
 }
 
 fn one<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> T {
-    matches.get_one(name).cloned().expect("clap requires this argument")
+    value(matches, name).expect("clap requires this argument")
+}
+
+fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Option<T> {
+    if_defined(matches.try_get_one(name)).cloned()
 }
 
 fn many<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<T> {
-    matches.get_many(name).into_iter().flatten().cloned().collect()
+    if_defined(matches.try_get_many(name)).into_iter().flatten().cloned().collect()
+}
+
+/// Where the values of an argument stand among the words.
+fn places(matches: &ArgMatches, name: &str) -> Vec<usize> {
+    let given = matches.try_contains_id(name).is_ok_and(|given| given);
+    if given { matches.indices_of(name).into_iter().flatten().collect() } else { Vec::new() }
+}
+
+/// An option that clap was not told of ([`Options::In`]) was not given.
+fn if_defined<T>(found: Result<Option<T>, MatchesError>) -> Option<T> {
+    match found {
+        Ok(found) => found,
+        Err(MatchesError::UnknownArgument { .. }) => None,
+        Err(error) => unreachable!("an argument has one type: {error}"),
+    }
 }
 
 fn text(word: OsString, what: &str) -> Result<String, Failure> {
     word.into_string()
         .map_err(|word| Failure::usage(format!("{what} is not UTF-8: '{}'", crate::lock::shown(Path::new(&word)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Words that a command line of the tool can be made of: its options in all their forms, and what stands between them.
+    fn vocabulary(tool: Tool) -> Vec<String> {
+        let mut words: Vec<String> =
+            ["f.json", ".a", "1", "2", "name", "-", "--", "-z", "--unknown", "-.5", "{}", "", "-rj", "-cSn", "-fx"]
+                .map(str::to_owned)
+                .into();
+        let mut whole = definition(Some(tool), Options::All);
+        whole.build();
+        for option in whole.get_opts().chain(whole.get_arguments().filter(|arg| arg.get_long().is_some())) {
+            let long = option.get_long().expect("every option has a name");
+            words.extend([
+                format!("--{long}"),
+                format!("--{long}=1"),
+                format!("--{long}="),
+                format!("--{}", &long[1..]),
+            ]);
+            words.extend(option.get_short().map(|letter| format!("-{letter}")));
+        }
+        words
+    }
+
+    fn command_line() -> impl Strategy<Value = (Tool, Vec<String>)> {
+        let tool = prop::sample::select(vec![Tool::MemoryUpdate, Tool::MemoryRead, Tool::AtomicWrite]);
+        tool.prop_flat_map(|tool| (Just(tool), prop::collection::vec(prop::sample::select(vocabulary(tool)), 0..8)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_options_that_are_mentioned_are_all_that_count((tool, words) in command_line()) {
+            let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+            let meant = |options| {
+                let matches = find(Some(tool), options, &words).map_err(|error| error.kind());
+                matches.map(|matches| match request(Some(tool), &matches) {
+                    Ok(request) => format!("{request:?}"),
+                    Err(failure) => failure.to_string(),
+                })
+            };
+            if let Ok(found) = meant(Options::In(&words)) {
+                prop_assert_eq!(Ok(found), meant(Options::All));
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 mod definitions;
 mod meaning;
 
-pub use definitions::definition;
+pub use definitions::{Options, definition};
 pub use meaning::parse;
 
 use crate::{

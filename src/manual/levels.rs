@@ -58,7 +58,7 @@ impl Level {
     pub fn all() -> Vec<Level> {
         let mut levels = Vec::new();
         for tool in [None].into_iter().chain(Tool::ALL.map(Some)) {
-            let mut command = cli::definition(tool);
+            let mut command = cli::definition(tool, cli::Options::All);
             command.build();
             let name = command.get_name().to_owned();
             add(&command, name, &mut levels);
