@@ -11,6 +11,7 @@ use crate::{
 };
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
+    path::Path,
     time::Duration,
 };
 
@@ -48,6 +49,13 @@ impl Console {
     pub fn debug(&self, text: impl std::fmt::Display) {
         if self.debug {
             self.message("[LOCK DEBUG]", "2", &text.to_string());
+        }
+    }
+
+    /// Tells a step and the path that it is about, which is made fit to be shown only then.
+    fn step(&self, what: &str, path: &Path) {
+        if self.debug {
+            self.debug(format_args!("{what}: {}", shown(path)));
         }
     }
 
@@ -128,10 +136,10 @@ fn in_seconds(time: Duration) -> String {
 impl Observer for Console {
     fn notice(&self, event: Event<'_>) {
         match event {
-            Event::Acquiring(target) => self.debug(format_args!("Acquiring lock for: {}", shown(target))),
-            Event::LockFile(dir) => self.debug(format_args!("Lock file: {}", shown(dir))),
-            Event::Acquired(dir) => self.debug(format_args!("Lock acquired: {}", shown(dir))),
-            Event::Releasing(dir) => self.debug(format_args!("Releasing lock: {}", shown(dir))),
+            Event::Acquiring(target) => self.step("Acquiring lock for", target),
+            Event::LockFile(dir) => self.step("Lock file", dir),
+            Event::Acquired(dir) => self.step("Lock acquired", dir),
+            Event::Releasing(dir) => self.step("Releasing lock", dir),
             Event::Released => self.debug("Lock released"),
             Event::Waiting { target, holder, timeout } => {
                 let text = format!("waiting for the lock on '{}'{}", shown(target), held_by(holder));

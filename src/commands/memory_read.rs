@@ -15,17 +15,14 @@ use std::{
     ops::ControlFlow,
 };
 
-/// A text of this many bytes, which nests at most half as deep, is read and printed on any stack.
-const SHALLOW: usize = 4096;
-
 /// Prints the file.
 pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
     match &request.show {
         Show::Content(layout) if is_json_name(&request.file) => {
             let (target, text) = load(request, console)?;
-            let small = text.len() <= SHALLOW;
+            let is_shallow = is_shallow(&text);
             let print = || print_document(text, layout, &target, console);
-            if small { print() } else { filter::on_large_stack(print).map_err(no_stack)? }
+            if is_shallow { print() } else { filter::on_large_stack(print).map_err(no_stack)? }
         }
         Show::Bytes | Show::Content(_) => {
             let (_, bytes) = load(request, console)?;
@@ -43,6 +40,12 @@ pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
             .map_err(no_stack)?
         }
     }
+}
+
+/// Whether a text can be printed on any stack: it nests at most as deep as it has opening brackets. Long ones are not searched
+/// for them, for their own time is long beside that of setting up a stack.
+fn is_shallow(text: &[u8]) -> bool {
+    text.len() <= 1 << 16 && text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= 256
 }
 
 /// The file's bytes, as one writer left them.

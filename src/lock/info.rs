@@ -215,6 +215,10 @@ fn shorten(command: &str) -> String {
 /// Makes bytes safe for one line and for a terminal: control and invisible characters, backslashes and what is not
 /// UTF-8 become `\n`, `\x1b`, `\u{202e}` and the like.
 pub fn escape(bytes: &[u8]) -> String {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+    if let (true, Ok(text)) = (bytes.iter().all(is_plain), std::str::from_utf8(bytes)) {
+        return text.to_owned();
+    }
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
@@ -237,7 +241,7 @@ pub fn escape(bytes: &[u8]) -> String {
 
 /// Marks that turn or hide text around them, see Unicode's technical report 36 on visual spoofing.
 fn is_invisible(char: char) -> bool {
-    matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Undoes [`escape`]; an escape that it would not write stands for itself.

@@ -1,6 +1,6 @@
 //! What is refused on the way in, by every tool that reads JSON; and depth, which gets an error instead of a crash.
 
-use crate::sandbox::{Sandbox, code};
+use crate::sandbox::{Sandbox, Shell, code};
 
 const REFUSED: [(&str, &[u8]); 21] = [
     ("invalid UTF-8", b"{\"a\":\"\xff\"}"),
@@ -97,6 +97,15 @@ fn ten_thousand_levels_are_fine() {
     assert!(sandbox.read("a.json").contains("[2]"));
     let read = sandbox.line("memory-read a.json -c").succeeds().stdout();
     assert_eq!(read, sandbox.read("a.json"));
+}
+
+#[test]
+fn a_short_text_of_many_levels_needs_no_more_stack_than_there_is() {
+    let sandbox = Sandbox::new();
+    // The escape has to be printed in another way, so that the text is not copied as it is.
+    sandbox.write("a.json", nested(2_000).replace('1', "\"\\u0041\""));
+    let read = sandbox.script(Shell::Dash, "ulimit -s 2048; memory-read a.json -c").succeeds().stdout();
+    assert_eq!(read, format!("{}\n", nested(2_000).replace('1', "\"A\"")));
 }
 
 #[test]
