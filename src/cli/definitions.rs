@@ -151,7 +151,12 @@ fn switch(option: Arg) -> Arg {
 }
 
 fn path(name: &'static str, value: &'static str) -> Arg {
-    Arg::new(name).value_name(value).value_parser(value_parser!(PathBuf))
+    of_path(Arg::new(name), value)
+}
+
+/// Makes an argument's value a path.
+fn of_path(arg: Arg, value: &'static str) -> Arg {
+    arg.value_name(value).value_parser(value_parser!(PathBuf))
 }
 
 fn timeout(option: Arg) -> Arg {
@@ -202,12 +207,11 @@ fn acquire(command: Command) -> Command {
         .arg(path("file", "FILE").required(true).help("The file to lock; it need not exist"))
         .arg(timeout(option("timeout")))
         .arg(
-            Arg::new("owner")
-                .long("owner")
+            option("owner")
                 .value_name("PID|client")
                 .help("Who keeps the lock: a process, or the AI client that runs this [LOCK_OWNER, or the calling shell]"),
         )
-        .arg(Arg::new("ttl").long("ttl").value_name("SECS").help("Give the lock back by itself after this long"))
+        .arg(option("ttl").value_name("SECS").help("Give the lock back by itself after this long"))
         .arg(client(option("client")))
         .after_help(
             "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner client --ttl 600",
@@ -245,9 +249,8 @@ fn with(command: Command) -> Command {
         .arg(timeout(option("timeout")))
         .arg(client(option("client")))
         .arg(
-            Arg::new("conflict")
+            option("conflict-exit-code")
                 .short('E')
-                .long("conflict-exit-code")
                 .value_name("N")
                 .value_parser(value_parser!(u8))
                 .help("Exit with N if the lock is not free in time"),
@@ -406,13 +409,9 @@ impl Line<'_> {
             .option("jsonargs", |option| {
                 option.action(ArgAction::Count).help("Take the words that follow for JSON values in $ARGS.positional")
             })
-            .arg(path("from-file", "PROGRAM").short('f').long("from-file").help("Read the filter from a file"))
+            .arg(of_path(option("from-file").short('f'), "PROGRAM").help("Read the filter from a file"))
             .lettered('L', "library-path", |option| {
-                option
-                    .value_name("DIR")
-                    .value_parser(value_parser!(PathBuf))
-                    .action(ArgAction::Append)
-                    .help("Look for modules here")
+                of_path(option, "DIR").action(ArgAction::Append).help("Look for modules here")
             })
             .option("eval-timeout", |option| option.value_name("SECS").help("Give up on a filter that runs longer"))
     }
@@ -434,10 +433,7 @@ impl Line<'_> {
             return self;
         }
         self.option("schema", |option| {
-            option
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .help("Refuse content that does not fit the JSON Schema in FILE")
+            of_path(option, "FILE").help("Refuse content that does not fit the JSON Schema in FILE")
         })
     }
 }

@@ -92,7 +92,7 @@ fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
             command: many(matches, "command"),
             wait: wait(matches)?,
             client: value(matches, "client"),
-            conflict_code: value(matches, "conflict"),
+            conflict_code: value(matches, "conflict-exit-code"),
         }),
         "status" => Request::Status { file: one(matches, "file"), json: flag(matches, "json") },
         "show" => Request::Show(match (flag(matches, "json"), flag(matches, "watch")) {
@@ -428,8 +428,7 @@ mod tests {
                 .into();
         let mut whole = definition(Some(tool), Options::All);
         whole.build();
-        for option in whole.get_opts().chain(whole.get_arguments().filter(|arg| arg.get_long().is_some())) {
-            let long = option.get_long().expect("every option has a name");
+        for (option, long) in whole.get_arguments().filter_map(|option| Some((option, option.get_long()?))) {
             words.extend([
                 format!("--{long}"),
                 format!("--{long}=1"),

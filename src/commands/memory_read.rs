@@ -1,6 +1,6 @@
 //! `memory-read`: print a file, or what a filter makes of it, never half written.
 
-use super::{Exit, is_json_name, lock_folder, no_stack, program, refuse_special, resolve};
+use super::{Exit, is_json_name, lock_folder, no_stack, parse, program, refuse_special, resolve, unreadable};
 use crate::{
     cli::{Read, Show, Strings},
     document,
@@ -65,14 +65,6 @@ fn open(request: &Read, target: &Target, console: &Console) -> Result<File, Fail
         return Err(Failure::failed(format!("'{}' does not exist", shown(&target.given))));
     }
     File::open(&target.path).map_err(|error| unreadable(target, &error))
-}
-
-fn unreadable(target: &Target, error: &io::Error) -> Failure {
-    Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))
-}
-
-fn parse(text: Vec<u8>, target: &Target) -> Result<filter::Value, Failure> {
-    document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))
 }
 
 fn print_document(

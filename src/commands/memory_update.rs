@@ -1,7 +1,8 @@
 //! `memory-update`: read, filter and replace a JSON file under its lock.
 
 use super::{
-    Exit, check_schema, is_json_name, lock_folder, no_stack, own_command, program, refuse_special, resolve, schema,
+    Exit, check_schema, is_json_name, lock_folder, no_stack, own_command, parse, program, refuse_special, resolve,
+    schema, unreadable,
 };
 use crate::{
     cli::{Change, Effect, Update},
@@ -52,10 +53,10 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     let old = match fs::read(&target.path) {
         Ok(text) => {
             old_text = compares.then(|| text.clone());
-            document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))?
+            parse(text, &target)?
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => seed.ok_or_else(|| missing(&target))?,
-        Err(error) => return Err(Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))),
+        Err(error) => return Err(unreadable(&target, &error)),
     };
     let (new, guard) = change.apply(old, guard, &target, console)?;
     check_schema(schema.as_ref(), &new, &target.given)?;

@@ -50,6 +50,15 @@ fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Failure>
     }
 }
 
+fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))
+}
+
+/// The document that the target holds.
+fn parse(text: Vec<u8>, target: &Target) -> Result<Value, Failure> {
+    document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))
+}
+
 /// Whether the name says that the content is JSON.
 fn is_json_name(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending == "json")

@@ -40,8 +40,8 @@ pub(crate) fn open(raw: &Raw) -> Value {
 }
 
 /// Texts of up to this many bytes are scanned byte by byte. The faster search first asks the processor what it can do, ten
-/// times, and in a virtual machine each of these questions is one to the hypervisor (CPUID: Intel SDM vol. 3C, 27.1.2):
-/// 0.05 ms, in which 16 KiB are scanned.
+/// times, and in a virtual machine each of these questions is one to the hypervisor (CPUID: Intel SDM
+/// vol. 3C, "Instructions That Cause VM Exits Unconditionally").
 const SMALL: usize = 16 << 10;
 
 /// Reads texts that were checked before.

@@ -61,10 +61,11 @@ fn a_lock_id_is_a_hash_and_no_path() {
 
 #[test]
 fn odd_names_are_locked_written_and_shown_harmlessly() {
-    let names: [&[u8]; 7] = [
+    let names: [&[u8]; 8] = [
         b"new\nline.json",
         b"\x1b[31mred.json",
         b"\xff\xfe.json",
+        "gpj.\u{202e}json\u{ad}\u{61c}".as_bytes(),
         b" .json",
         b"-x.json",
         b"PID: 1\nKIND: lease.json",
@@ -79,7 +80,7 @@ fn odd_names_are_locked_written_and_shown_harmlessly() {
         sandbox.call(["file-lock", "acquire", "--owner", &owner]).arg(path).succeeds();
         for line in ["file-lock show", "file-lock show --json"] {
             let shown = sandbox.line(line).succeeds().stdout();
-            assert!(!shown.contains(['\x1b', '\u{fffd}']), "{shown:?}");
+            assert!(!shown.contains(['\x1b', '\u{fffd}', '\u{202e}', '\u{ad}', '\u{61c}']), "{shown:?}");
             assert_eq!(
                 shown.lines().filter(|line| line.trim_start().starts_with("PID:")).count(),
                 usize::from(!line.contains("json"))
