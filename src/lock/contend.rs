@@ -2,7 +2,7 @@
 
 use super::{
     Busy, Claim, Error, Event, Observer, Wait, doubt_of, ending,
-    folder::{Folder, LockDir, make_dir, remove_dir},
+    folder::{Folder, LockDir, make_dir, open_dir, remove_dir},
     guard::{self, Mode, Waited},
     holder::{Cause, Here, State},
     info::{self, Info, Kind},
@@ -11,9 +11,10 @@ use super::{
 };
 use crate::process;
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    mem,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
@@ -65,6 +66,8 @@ pub struct Contender<'a> {
     nameless: Option<(DirState, Instant)>,
     /// How long we had waited when we told of it last.
     told: Option<Duration>,
+    /// The directories of the dead that we have removed, open until the lock ends: see [`super::Guard`].
+    removed: Vec<OwnedFd>,
 }
 
 impl<'a> Contender<'a> {
@@ -90,6 +93,7 @@ impl<'a> Contender<'a> {
             turnstiles: Vec::new(),
             nameless: None,
             told: None,
+            removed: Vec::new(),
         }
     }
 
@@ -115,14 +119,20 @@ impl<'a> Contender<'a> {
         info
     }
 
-    /// Takes the lock at the level where this process stands, from `top` down.
-    pub fn enter(&mut self, top: Level, info: &Info) -> Result<(Level, Arc<File>), Error> {
+    /// Takes the lock at the level where this process stands, from `top` down: its guard, and the directories that are to
+    /// be kept open with it.
+    pub fn enter(&mut self, top: Level, info: &Info) -> Result<(Level, Arc<File>, Vec<OwnedFd>), Error> {
         let mut level = top.clone();
         loop {
             level = match self.claim(&level, true)? {
-                Turn::Taken(file) if settle(&level, info)? => return Ok((level, file)),
-                // A script removed the directory that we had just made.
-                Turn::Taken(_) => level,
+                Turn::Taken(file) => match settle(&level, info)? {
+                    Some(dir) => {
+                        self.removed.push(dir);
+                        return Ok((level, file, mem::take(&mut self.removed)));
+                    }
+                    // A script removed the directory that we had just made.
+                    None => level,
+                },
                 Turn::Inside => level.inside(),
                 Turn::Gone => top.clone(),
             };
@@ -162,6 +172,7 @@ impl<'a> Contender<'a> {
                         if let Turn::Inside = ending::retire(self, level, &dir)? {
                             return Ok(Turn::Inside);
                         }
+                        self.removed.push(dir.into());
                     }
                     Occupant::Held(info, state) => {
                         // Given back while we wait, so that a release need not wait for us.
@@ -457,20 +468,20 @@ fn is_ours(level: &Level) -> Result<bool, Error> {
     Ok(LockDir::read(&level.dir)?.is_some_and(|dir| dir.made_by_us))
 }
 
-/// Writes `info` into a directory that we have just made. `false` if the directory is not there any more.
-fn settle(level: &Level, info: &Info) -> Result<bool, Error> {
-    let path = level.dir.join(info::FILE_NAME);
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(&path)
-        .and_then(|mut file| file.write_all(info.encode().as_bytes()));
+/// Writes `info` into the directory that we have just made, and opens it. `None` if it is not there any more.
+fn settle(level: &Level, info: &Info) -> Result<Option<OwnedFd>, Error> {
+    use rustix::fs::{Mode, OFlags};
+    let written = open_dir(&level.dir).map_err(io::Error::from).and_then(|dir| {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&dir, info::FILE_NAME, flags, Mode::RUSR | Mode::WUSR)?;
+        File::from(file).write_all(info.encode().as_bytes())?;
+        Ok(dir)
+    });
     match written {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(dir) => Ok(Some(dir)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
+            let path = level.dir.join(info::FILE_NAME);
             // What cannot be said cannot be held: the directory goes, and the guard with the caller.
             _ = fs::remove_file(&path);
             _ = fs::remove_dir(&level.dir);

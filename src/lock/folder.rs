@@ -113,8 +113,7 @@ pub struct LockDir {
 impl LockDir {
     /// Reads the lock directory at a path, or finds that there is none.
     pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match rustix::fs::open(dir, flags, Mode::empty()) {
+        let file = match open_dir(dir) {
             Ok(fd) => File::from(fd),
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
@@ -153,6 +152,12 @@ impl LockDir {
     }
 }
 
+impl From<LockDir> for OwnedFd {
+    fn from(dir: LockDir) -> Self {
+        dir.fd
+    }
+}
+
 fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::openat(dir, FILE_NAME, flags, Mode::empty()) {
@@ -168,6 +173,12 @@ fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
     let mut text = Vec::with_capacity(1024);
     file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
     Ok((text.len() as u64 <= MAX_BYTES).then_some(text))
+}
+
+/// Opens a lock directory, and nothing that a link leads to.
+pub fn open_dir(dir: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(dir, flags, Mode::empty())
 }
 
 /// Makes a lock directory. `false` if there is one already.

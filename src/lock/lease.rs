@@ -127,13 +127,15 @@ pub fn release(folder: &Folder, request: &Release, wait: Wait, observer: &dyn Ob
     let ended = || Error::Refused(format!("the lease on '{}' has ended already", shown(&target.given)));
     let Some(file) = contender.lock_from_inside(&level)? else { return Err(ended()) };
     // It may have expired and been taken over while we came here.
-    let now = LockDir::read(&level.dir)?.and_then(|dir| dir.info);
-    if now.is_none_or(|now| now.token != info.token) {
+    let dir = LockDir::read(&level.dir)?;
+    if dir.as_ref().and_then(|dir| dir.info.as_ref()).is_none_or(|now| now.token != info.token) {
         return Err(ended());
     }
     observer.notice(super::Event::Releasing(&level.dir));
     ending::end(folder, &target, &level)?;
     drop(file);
+    // Open until here for the same reason as in `Guard`.
+    drop(dir);
     ending::sweep_above(folder, &target, &level)?;
     observer.notice(super::Event::Released);
     Ok(info)

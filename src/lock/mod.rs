@@ -46,6 +46,7 @@ use std::{
     fmt,
     fs::File,
     io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -181,6 +182,10 @@ pub struct Guard {
     level: Level,
     token: String,
     ended: bool,
+    /// The lock's directory, and those of dead holders that it came after. They are open only so as to be closed after
+    /// the unlocking: the blocks of what was removed are freed with its last descriptor, which takes 0.1 ms where each
+    /// freed block is reported to the disk (`discard` in ext4(5)), and the next in line need not wait for that.
+    _dirs: Vec<OwnedFd>,
 }
 
 /// Holding a `SharedGuard` keeps writers out, not readers.
@@ -214,9 +219,9 @@ fn take(
     folder.ensure(observer)?;
     let info = describe(&contender);
     let token = info.token.clone().expect("every description bears a token");
-    let (level, file) = contender.enter(top, &info)?;
+    let (level, file, dirs) = contender.enter(top, &info)?;
     observer.notice(Event::Acquired(&level.dir));
-    Ok(Guard { file, folder: folder.clone(), target: target.clone(), level, token, ended: false })
+    Ok(Guard { file, folder: folder.clone(), target: target.clone(), level, token, ended: false, _dirs: dirs })
 }
 
 /// Waits until nobody else writes `target`, and keeps writers out until the value is dropped.

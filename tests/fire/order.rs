@@ -321,3 +321,48 @@ fn a_new_folder_is_as_durable_as_the_file_in_it() {
         assert!(state.contains_key("new/deep/a.json"), "reported, and not durable: {state:?} of {list:?}");
     }
 }
+
+/// Freeing takes time: where each freed block is reported to the disk, as much as all the rest of giving a lock back.
+#[test]
+fn what_a_lock_s_holder_removed_is_freed_after_the_unlocking() {
+    if !scene::may_trace() {
+        return;
+    }
+    let names =
+        ["memory-update", "memory-update over a stale lock and its litter", "file-lock with", "file-lock release"];
+    for scene in scene::all().filter(|scene| names.contains(&scene.name)) {
+        let sandbox = scene.set();
+        let left = puppet::run(scene.command(&sandbox), scene.stdin(), |_| Fate::Go);
+        assert_eq!(left.end, End::Exit(0), "{}: {}", scene.name, left.stderr);
+        let mut open: BTreeMap<i64, &str> = BTreeMap::new();
+        let mut kept = BTreeSet::new();
+        let mut unlocked = false;
+        for made in &left.calls {
+            let call = &made.call;
+            let Some(result) = made.result.filter(|result| *result >= 0) else { continue };
+            match call.name.as_str() {
+                "open" | "openat" => _ = open.insert(result, &call.paths[0]),
+                "rmdir" | "rename" | "renameat" => {
+                    let gone = call.paths.last().expect("a path");
+                    let before = kept.len();
+                    kept.extend(open.iter().filter(|(_, path)| *path == gone).map(|(&file, _)| file));
+                    assert!(kept.len() > before, "{}: freed at once: {}", scene.name, scene::spelled(call));
+                }
+                "flock" => unlocked |= call.args[1] as i32 == libc::LOCK_UN,
+                "close" => {
+                    let file = call.args[0] as i64;
+                    let is_guard = open.remove(&file).is_some_and(|path| path.ends_with(".guard"));
+                    unlocked |= is_guard && !kept.is_empty();
+                    assert!(
+                        unlocked || !kept.contains(&file),
+                        "{}: freed before the unlocking: {}",
+                        scene.name,
+                        scene::spelled(call)
+                    );
+                }
+                _ => {}
+            }
+        }
+        assert!(unlocked && !kept.is_empty(), "{}: nothing was removed", scene.name);
+    }
+}
