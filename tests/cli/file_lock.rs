@@ -178,6 +178,28 @@ fn signals_reach_the_command_and_the_lock_is_kept_until_it_has_ended() {
     }
 }
 
+/// What `with` holds back for itself is none of its command's affair; what was held back before it is.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_command_s_signals_are_held_back_as_they_were_before() {
+    let sandbox = Sandbox::new();
+    let status = ["grep", "SigBlk", "/proc/self/status"];
+    // SIGUSR1 is number 10 and SIGRTMAX 64, see signal(7).
+    for (before, mask) in [("", 0_u64), ("--block-signal=USR1", 1 << 9), ("--block-signal=RTMAX", 1 << 63)] {
+        let env = ["env"].into_iter().chain(Some(before).filter(|before| !before.is_empty()));
+        let words: Vec<&str> = env.chain(["file-lock", "with", "a.json", "--"]).chain(status).collect();
+        sandbox.call(words).succeeds().prints(&format!("SigBlk:\t{mask:016x}\n"));
+    }
+}
+
+#[test]
+fn a_script_without_an_interpreter_line_is_the_shell_s() {
+    let sandbox = Sandbox::new();
+    sandbox.write("script", "echo \"ran $1\"; exit 3\n");
+    fs::set_permissions(sandbox.path("script"), fs::Permissions::from_mode(0o755)).expect("an executable file");
+    sandbox.line("file-lock with a.json -- ./script it").ends(3).prints("ran it\n");
+}
+
 #[test]
 fn a_signal_while_waiting_ends_the_wait() {
     let sandbox = Sandbox::new();
