@@ -6,8 +6,9 @@
  *   drive compare RUNS COMMAND ... [::: COMMAND ...] ...
  *       runs the commands in turn, RUNS times each, so that a busy minute of the
  *       machine hits all of them; prints "command microseconds cpu-microseconds peak-KiB".
- *   drive crowd SECONDS N COMMAND ... [::: N COMMAND ...] ...
- *       N loops of each command side by side; "{}" in a word is the loop's number;
+ *   drive crowd SECONDS N[:PAUSE] COMMAND ... [::: N[:PAUSE] COMMAND ...] ...
+ *       N loops of each command side by side, each with PAUSE ms between its runs;
+ *       "{}" in a word is the loop's number;
  *       prints "command loop runs elapsed-us longest-run-us".
  *   drive stamp [COMMAND ...]      prints the monotonic clock in ns, then becomes COMMAND
  *   drive hold                     waits for the end of stdin, then prints the clock
@@ -130,10 +131,12 @@ struct tally {
     long long elapsed_ns, longest_ns;
 };
 
-static void loop(struct command command, long long end, struct tally *tally)
+static void loop(struct command command, long pause_ms, long long end, struct tally *tally)
 {
     for (char **word = command.words; *word; word++)
         *word = numbered(*word, tally->loop);
+    /* Not all at once, or they would meet again after each pause. */
+    usleep(pause_ms * 1000 * (tally->loop % 16) / 16);
     long long start = now_ns();
     do {
         long long took;
@@ -141,6 +144,7 @@ static void loop(struct command command, long long end, struct tally *tally)
         tally->runs++;
         if (took > tally->longest_ns)
             tally->longest_ns = took;
+        usleep(pause_ms * 1000);
     } while (now_ns() < end);
     tally->elapsed_ns = now_ns() - start;
     exit(0);
@@ -153,7 +157,8 @@ static void crowd(double seconds, char **words)
     struct tally *tallies = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int gate[2];
     pipe2(gate, O_CLOEXEC);
-    for (int part = 0; part < count; part++)
+    for (int part = 0; part < count; part++) {
+        const char *pause = strchr(*parts[part], ':');
         for (int loop_number = 0; loop_number < atoi(*parts[part]); loop_number++) {
             struct tally *tally = &tallies[loops++];
             *tally = (struct tally){.part = part, .loop = loop_number};
@@ -161,9 +166,11 @@ static void crowd(double seconds, char **words)
                 char wait;
                 close(gate[1]);
                 read(gate[0], &wait, 1); /* until all of them are there */
-                loop(parse(parts[part] + 1), now_ns() + (long long)(seconds * 1e9), tally);
+                loop(parse(parts[part] + 1), pause ? atol(pause + 1) : 0,
+                     now_ns() + (long long)(seconds * 1e9), tally);
             }
         }
+    }
     close(gate[1]);
     for (int at = 0, status; at < loops; at++)
         if (wait(&status) < 0 || status != 0)

@@ -84,17 +84,25 @@ def many_files(bench, result):
 
 
 def readers(bench, result):
-    """One writer beside readers of its file, and beside as many that read another file.
+    """One writer beside readers of its file.
 
-    The second takes as much of the processors, so the difference is what the lock costs.
+    Readers without a pause take the processors from the writer, whatever they read: what the lock itself costs is the
+    difference between readers of its file and as many readers of another.
     """
     size = 2 if bench.smoke else 64
     mine, other = bench.file("mine.json", sessions(1000)), bench.file("other.json", sessions(1000))
     writer = (1, [bench.memory_update, mine, ADD])
+    floor_writer = (1, [bench.floor, "update", mine])
+    alone, paced, apart, together = ("alone", f"beside {size} readers of its file, each every 100 ms",
+                                     f"beside {size} readers of another file, without a pause",
+                                     f"beside {size} readers of its file, without a pause")
     settings = {
-        "alone": [writer],
-        f"beside {size} readers of another file": [writer, (size, [bench.memory_read, other])],
-        f"beside {size} readers of its file": [writer, (size, [bench.memory_read, mine])],
+        alone: [writer],
+        paced: [writer, (f"{size}:100", [bench.memory_read, mine])],
+        apart: [writer, (size, [bench.memory_read, other])],
+        together: [writer, (size, [bench.memory_read, mine])],
+        "floor, alone": [floor_writer],
+        "floor, " + apart: [floor_writer, (size, [bench.memory_read, other])],
     }
     rates = {}
     for _ in range(1 if bench.smoke else ROUNDS):
@@ -106,9 +114,9 @@ def readers(bench, result):
         rates[name] = [sorted(side)[len(side) // 2] for side in zip(*pairs)]
         rows.append([name, f"{rates[name][0]:,.0f}", f"{rates[name][1]:,.0f}"])
     result.table("one writer", ["", "updates/s", "reads/s"], rows)
-    _, apart, together = rates.values()
+    result.target(f"a writer {paced} / alone", rates[paced][0] / rates[alone][0], 0.5, at_least=True)
     result.target(f"a writer beside {size} readers of its file / of another file",
-                  together[0] / apart[0], 0.5, at_least=True)
+                  rates[together][0] / rates[apart][0], 0.5, at_least=True)
 
 
 def crowd(bench, groups):
