@@ -10,6 +10,7 @@
 //! Hard links are split: the name that is written gets a new file. Extended attributes are not carried over. The disk is
 //! trusted to keep what it has acknowledged.
 
+use crate::lock::target::folder_of;
 use std::{
     ffi::{OsStr, OsString},
     fmt,
@@ -195,12 +196,4 @@ fn keep_owner_and_mode(file: &File, old: &Metadata) -> io::Result<()> {
         file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
     }
     Ok(())
-}
-
-/// The folder of a path; that of a bare name is `.`, where [`Path::parent`] says "".
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }

@@ -100,7 +100,7 @@ fn missing(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The folder that a path lies in; that of a bare name is `.`, where [`Path::parent`] says "".
-fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

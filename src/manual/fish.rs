@@ -1,7 +1,7 @@
 //! The completions of fish: what can stand where as two functions with a `switch` each; `frame.fish` walks along the words.
 
 use super::{
-    levels::{Kind, Level, Value},
+    levels::{Level, Value},
     names,
 };
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ pub fn script(levels: &[Level]) -> String {
             _ = writeln!(level_cases, "            set -a commands {}", quoted(&format!("{command}\t{about}")));
         }
         _ = writeln!(level_cases, "            set operands{}", kinds(&level.operands));
-        _ = writeln!(level_cases, "            set more {}", word(&level.more));
+        _ = writeln!(level_cases, "            set more {}", quoted(&level.more.word()));
         _ = writeln!(level_cases, "            set tail {}", if level.runs_command() { "command" } else { "word" });
         for option in level.options.iter().filter(|option| !option.values.is_empty() && !option.optional) {
             let names: Vec<String> =
@@ -41,18 +41,7 @@ pub fn script(levels: &[Level]) -> String {
 }
 
 fn kinds(values: &[Value]) -> String {
-    values.iter().map(|value| format!(" {}", word(&value.kind))).collect()
-}
-
-/// A kind as one word, as the frame knows it.
-fn word(kind: &Kind) -> String {
-    match kind {
-        Kind::Word => "word".to_owned(),
-        Kind::File => "file".to_owned(),
-        Kind::Folder => "folder".to_owned(),
-        Kind::Command => "command".to_owned(),
-        Kind::OneOf(values) => quoted(&format!("={}", values.join(","))),
-    }
+    values.iter().map(|value| format!(" {}", quoted(&value.kind.word()))).collect()
 }
 
 fn quoted(text: &str) -> String {

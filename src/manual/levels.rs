@@ -53,6 +53,19 @@ pub enum Kind {
     OneOf(Vec<String>),
 }
 
+impl Kind {
+    /// One word without blanks, as the frames of bash and fish know it.
+    pub fn word(&self) -> String {
+        match self {
+            Kind::Word => "word".to_owned(),
+            Kind::File => "file".to_owned(),
+            Kind::Folder => "folder".to_owned(),
+            Kind::Command => "command".to_owned(),
+            Kind::OneOf(values) => format!("={}", values.join(",")),
+        }
+    }
+}
+
 impl Level {
     /// All levels, each once.
     pub fn all() -> Vec<Level> {
