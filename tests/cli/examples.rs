@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, TOOLS, available, code};
+use crate::sandbox::{Sandbox, TOOLS, available, code, is_built_for};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
@@ -17,6 +17,7 @@ fn folder() -> PathBuf {
 fn scripts() -> Vec<PathBuf> {
     let entries = fs::read_dir(folder()).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut scripts: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "sh")).collect();
+    scripts.retain(|script| is_built_for(&fs::read_to_string(script).expect("an example")));
     scripts.sort();
     scripts
 }

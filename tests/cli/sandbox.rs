@@ -52,6 +52,11 @@ impl Shell {
     }
 }
 
+/// Whether a text can be followed with this build: without the feature `schema` there is no option of that name.
+pub fn is_built_for(text: &str) -> bool {
+    cfg!(feature = "schema") || !text.contains("--schema")
+}
+
 /// Whether a program that a test needs is there. Where it is not, the test says so past cargo's capture and skips.
 pub fn available(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
