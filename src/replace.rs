@@ -7,7 +7,9 @@
 //!
 //! # Limitations
 //!
-//! Hard links are split: the name that is written gets a new file. Extended attributes are not carried over. The disk is
+//! An NFS client renames a file that somebody on its machine has open aside before another takes its name (`nfs_rename` in
+//! the kernel's fs/nfs/dir.c), so whoever replaces a file must have closed it, and what others have open may be missing for
+//! a moment. Hard links are split: the name that is written gets a new file. Extended attributes are not carried over. The disk is
 //! trusted to keep what it has acknowledged.
 
 use crate::lock::target::folder_of;

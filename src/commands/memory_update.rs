@@ -15,8 +15,8 @@ use crate::{
     settings,
 };
 use std::{
-    fs::File,
-    io::{self, Read, Write},
+    fs,
+    io::{self, Write},
     process::{Command, Stdio},
     sync::Mutex,
     thread,
@@ -49,22 +49,14 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         Effect::Preview => console.data_is_read_by_people(),
         Effect::Difference => true,
     };
-    // Open until the lock has ended: what is replaced is freed with its last descriptor, and freeing takes time, as for
-    // the lock's own directory.
-    let mut old_file = match File::open(&target.path) {
-        Ok(file) => Some(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(unreadable(&target, &error)),
-    };
     let mut old_text = None;
-    let old = match &mut old_file {
-        Some(file) => {
-            let mut text = Vec::new();
-            file.read_to_end(&mut text).map_err(|error| unreadable(&target, &error))?;
+    let old = match fs::read(&target.path) {
+        Ok(text) => {
             old_text = compares.then(|| text.clone());
             parse(text, &target)?
         }
-        None => seed.ok_or_else(|| missing(&target))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => seed.ok_or_else(|| missing(&target))?,
+        Err(error) => return Err(unreadable(&target, &error)),
     };
     let (new, guard) = change.apply(old, guard, &target, console)?;
     check_schema(schema.as_ref(), &new, &target.given)?;

@@ -5,7 +5,7 @@
 //! Data may be there in part. Every state that is possible after every prefix of the list is looked at.
 
 use crate::{
-    puppet::{self, End, Fate, Made},
+    puppet::{self, Call, End, Fate, Made},
     scene::{self, Scene, report},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -322,7 +322,22 @@ fn a_new_folder_is_as_durable_as_the_file_in_it() {
     }
 }
 
-/// Freeing takes time: where each freed block is reported to the disk, as much as all the rest of giving a lock back.
+/// The paths that each call finds open, by descriptor.
+fn with_open_paths(calls: &[Made], mut visit: impl FnMut(&Call, &BTreeMap<i64, String>)) {
+    let mut open = BTreeMap::new();
+    for made in calls {
+        let Some(result) = made.result.filter(|result| *result >= 0) else { continue };
+        visit(&made.call, &open);
+        match made.call.name.as_str() {
+            "open" | "openat" => _ = open.insert(result, made.call.paths[0].clone()),
+            "close" => _ = open.remove(&(made.call.args[0] as i64)),
+            _ => {}
+        }
+    }
+}
+
+/// To free a folder takes time, and where each freed block is reported to the disk as much as all the rest of giving a
+/// lock back. The last descriptor does it.
 #[test]
 fn what_a_lock_s_holder_removed_is_freed_after_the_unlocking() {
     if !scene::may_trace() {
@@ -334,35 +349,45 @@ fn what_a_lock_s_holder_removed_is_freed_after_the_unlocking() {
         let sandbox = scene.set();
         let left = puppet::run(scene.command(&sandbox), scene.stdin(), |_| Fate::Go);
         assert_eq!(left.end, End::Exit(0), "{}: {}", scene.name, left.stderr);
-        let mut open: BTreeMap<i64, &str> = BTreeMap::new();
         let mut kept = BTreeSet::new();
         let mut unlocked = false;
-        for made in &left.calls {
-            let call = &made.call;
-            let Some(result) = made.result.filter(|result| *result >= 0) else { continue };
+        with_open_paths(&left.calls, |call, open| {
+            let place = || format!("{}: {}", scene.name, scene::spelled(call));
+            let file = call.args[0] as i64;
             match call.name.as_str() {
-                "open" | "openat" => _ = open.insert(result, &call.paths[0]),
-                "rmdir" | "rename" | "renameat" => {
-                    let gone = call.paths.last().expect("a path");
+                "rmdir" => {
                     let before = kept.len();
-                    kept.extend(open.iter().filter(|(_, path)| *path == gone).map(|(&file, _)| file));
-                    assert!(kept.len() > before, "{}: freed at once: {}", scene.name, scene::spelled(call));
+                    kept.extend(open.iter().filter(|(_, path)| **path == call.paths[0]).map(|(&file, _)| file));
+                    assert!(kept.len() > before, "freed at once: {}", place());
                 }
                 "flock" => unlocked |= call.args[1] as i32 == libc::LOCK_UN,
-                "close" => {
-                    let file = call.args[0] as i64;
-                    let is_guard = open.remove(&file).is_some_and(|path| path.ends_with(".guard"));
-                    unlocked |= is_guard && !kept.is_empty();
-                    assert!(
-                        unlocked || !kept.contains(&file),
-                        "{}: freed before the unlocking: {}",
-                        scene.name,
-                        scene::spelled(call)
-                    );
-                }
+                "close" if open.get(&file).is_some_and(|path| path.ends_with(".guard")) => unlocked |= !kept.is_empty(),
+                "close" => assert!(unlocked || !kept.contains(&file), "freed before the unlocking: {}", place()),
                 _ => {}
             }
-        }
+        });
         assert!(unlocked && !kept.is_empty(), "{}: nothing was removed", scene.name);
+    }
+}
+
+/// An NFS client renames a file that somebody on its machine has open aside first, and for a moment the name is nobody's
+/// (`nfs_rename` in the kernel's fs/nfs/dir.c).
+#[test]
+fn the_old_file_is_not_open_while_it_is_replaced() {
+    if !scene::may_trace() {
+        return;
+    }
+    for scene in scene::WRITERS {
+        let sandbox = scene.set();
+        let left = puppet::run(scene.command(&sandbox), scene.stdin(), |_| Fate::Go);
+        assert_eq!(left.end, End::Exit(0), "{}: {}", scene.name, left.stderr);
+        let mut replaced = false;
+        with_open_paths(&left.calls, |call, open| {
+            if call.name.starts_with("rename") && base(call.paths.last().expect("a path")) == "a.json" {
+                replaced = true;
+                assert!(open.values().all(|path| base(path) != "a.json"), "{}: it is open", scene.name);
+            }
+        });
+        assert!(replaced, "{}: nothing was replaced", scene.name);
     }
 }
