@@ -12,7 +12,7 @@ fn errors_of(call: &Call) -> &'static [i32] {
     use libc::*;
     match call.name.as_str() {
         "openat" if call.args[2] as i32 & O_CREAT != 0 => &[ENOSPC, EDQUOT, EROFS, EACCES, EMFILE, EIO, EINTR],
-        "openat" => &[EACCES, EMFILE, ENFILE, ENOMEM, EIO, EINTR],
+        "open" | "openat" => &[EACCES, EMFILE, ENFILE, ENOMEM, EIO, EINTR],
         "read" | "pread64" => &[EIO, EINTR],
         "write" | "pwrite64" | "writev" => &[ENOSPC, EDQUOT, EIO, EFBIG, EINTR],
         "copy_file_range" | "sendfile" | "splice" => &[ENOSPC, EIO, EXDEV, EINTR],
@@ -46,7 +46,7 @@ fn faults(scene: &Scene) -> Vec<(usize, String, Fate)> {
     let mut faults = Vec::new();
     let mut files = vec![0];
     for (number, made) in left.calls[first..].iter().enumerate() {
-        files.extend(made.result.filter(|_| made.call.name == "openat"));
+        files.extend(made.result.filter(|_| ["open", "openat"].contains(&made.call.name.as_str())));
         // The pipe by which a child tells that it could not start is the standard library's affair.
         if made.call.name == "read" && !files.contains(&(made.call.args[0] as i64)) {
             continue;
