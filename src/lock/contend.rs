@@ -127,8 +127,9 @@ impl<'a> Contender<'a> {
             level = match self.claim(&level, true)? {
                 Turn::Taken(file) => match settle(&level, info)? {
                     Some(dir) => {
-                        self.removed.push(dir);
-                        return Ok((level, file, mem::take(&mut self.removed)));
+                        let mut dirs = mem::take(&mut self.removed);
+                        dirs.push(dir);
+                        return Ok((level, file, dirs));
                     }
                     // A script removed the directory that we had just made.
                     None => level,
@@ -470,10 +471,13 @@ fn is_ours(level: &Level) -> Result<bool, Error> {
 
 /// Writes `info` into the directory that we have just made, and opens it. `None` if it is not there any more.
 fn settle(level: &Level, info: &Info) -> Result<Option<OwnedFd>, Error> {
-    use rustix::fs::{Mode, OFlags};
+    use rustix::{
+        fs::{Mode, OFlags},
+        io::retry_on_intr,
+    };
     let written = open_dir(&level.dir).map_err(io::Error::from).and_then(|dir| {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&dir, info::FILE_NAME, flags, Mode::RUSR | Mode::WUSR)?;
+        let file = retry_on_intr(|| rustix::fs::openat(&dir, info::FILE_NAME, flags, Mode::RUSR | Mode::WUSR))?;
         File::from(file).write_all(info.encode().as_bytes())?;
         Ok(dir)
     });

@@ -7,7 +7,10 @@ use super::{
     shown,
     target::LockId,
 };
-use rustix::fs::{Mode, OFlags};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::retry_on_intr,
+};
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Read},
@@ -160,7 +163,7 @@ impl From<LockDir> for OwnedFd {
 
 fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::openat(dir, FILE_NAME, flags, Mode::empty()) {
+    let file = match retry_on_intr(|| rustix::fs::openat(dir, FILE_NAME, flags, Mode::empty())) {
         Ok(fd) => File::from(fd),
         // Nothing there, or a planted link or socket: no info.
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(None),
@@ -178,7 +181,7 @@ fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
 /// Opens a lock directory, and nothing that a link leads to.
 pub fn open_dir(dir: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::open(dir, flags, Mode::empty())
+    retry_on_intr(|| rustix::fs::open(dir, flags, Mode::empty()))
 }
 
 /// Makes a lock directory. `false` if there is one already.
