@@ -1,9 +1,10 @@
 //! Durable replacement of a file: old or new, never a mixture and never nothing. The only user of tempfile.
 //!
 //! The order is the promise: temporary file in the target's folder, full write, owner and mode, fsync, rename, fsync of
-//! the folder. A process that dies between any two steps leaves the old file, or the new one, and at most one temporary
-//! file, whose name bears the target's and the token of the lock that its writer held: whoever clears that lock removes
-//! it.
+//! the folder. A backup is made between the fsync and the rename, so that a write that fails for want of space costs none.
+//! A process that dies between any two steps leaves the old file, or the new one, and at most one temporary file, or two
+//! with a backup. Their names bear the target's and the token of the lock that their writer held: whoever clears that lock
+//! removes them.
 //!
 //! # Limitations
 //!
@@ -74,23 +75,32 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Replaces the content of `target` by what `write` writes. Everything is prepared before the first visible change.
+/// New content beside its target, complete, and on the medium if it has to be, but seen by nobody yet.
+///
+/// Dropped, it is removed, and the target stays as it was.
+pub struct Prepared<'a> {
+    target: &'a Path,
+    temporary: NamedTempFile,
+    /// Opened before anything changes: a folder that cannot be synced is found out in time.
+    folder: File,
+    durability: Durability,
+}
+
+/// Writes the new content of `target` into a temporary file beside it. Everything that is likely to fail does so here.
 ///
 /// `target` is a canonical path. `token` goes into the temporary file's name. Owner and mode of an old file are kept. A
 /// new file gets those of `model`, or else what the umask leaves of 0666.
-pub fn replace(
-    target: &Path,
+pub fn prepare<'a>(
+    target: &'a Path,
     token: &str,
     durability: Durability,
     model: Option<&Metadata>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), Error> {
+) -> Result<Prepared<'a>, Error> {
     let old = plain_file(target)?.or_else(|| model.cloned());
     let folder_path = folder_of(target);
-    // Opened before anything changes: a folder that cannot be synced is found out in time.
     let folder = File::open(folder_path).map_err(Error::at("open the folder", folder_path))?;
     let mut temporary = create(target, token, old.as_ref())?;
-    let name = temporary.path().to_owned();
     {
         let mut buffer = io::BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
         write(&mut buffer).and_then(|()| buffer.flush()).map_err(Error::at("write the new content of", target))?;
@@ -101,16 +111,23 @@ pub fn replace(
     if durability == Durability::Synced {
         // A failed fsync is never tried again: the kernel may have dropped the dirty pages (see "fsyncgate",
         // wiki.postgresql.org/wiki/Fsync_Errors). The temporary file goes, the old one stays.
-        temporary.as_file().sync_all().map_err(Error::at("sync", &name))?;
+        temporary.as_file().sync_all().map_err(Error::at("sync", temporary.path()))?;
     }
-    temporary.persist(target).map_err(|failed| Error::at("replace", target)(failed.error))?;
-    if durability == Durability::Synced {
-        folder.sync_all().map_err(|source| Error {
-            aftermath: Aftermath::Visible,
-            ..Error::at("sync the folder", folder_path)(source)
-        })?;
+    Ok(Prepared { target, temporary, folder, durability })
+}
+
+impl Prepared<'_> {
+    /// Puts the new content in the place of the old.
+    pub fn commit(self) -> Result<(), Error> {
+        self.temporary.persist(self.target).map_err(|failed| Error::at("replace", self.target)(failed.error))?;
+        if self.durability == Durability::Synced {
+            self.folder.sync_all().map_err(|source| Error {
+                aftermath: Aftermath::Visible,
+                ..Error::at("sync the folder", folder_of(self.target))(source)
+            })?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Makes a folder, and those above it that are missing. `false` if it was there.

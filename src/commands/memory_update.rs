@@ -73,10 +73,11 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         }
         return Ok(Exit(0));
     }
+    let prepared = replace::prepare(&target.path, guard.token(), request.durability, None, print)?;
     if let Some(keep) = request.backup {
         replace::back_up(&target.given, &target.path, keep, guard.token(), request.durability)?;
     }
-    replace::replace(&target.path, guard.token(), request.durability, None, print)?;
+    prepared.commit()?;
     if let Err(error) = guard.release(console) {
         console.info(format_args!("{error}; the next to lock it clears what is left"));
     }

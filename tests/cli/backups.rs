@@ -52,6 +52,17 @@ fn a_backup_without_a_number_is_the_newest_alone() {
 }
 
 #[test]
+fn a_write_that_fails_costs_no_backup_however_often_it_is_tried() {
+    let sandbox = with_row();
+    // The result cannot be written, which shows when the new content is being made.
+    let too_deep = "reduce range(10001) as $i (1; [.])";
+    for _ in 0..4 {
+        sandbox.call(["memory-update", "a.json", too_deep, "--backup=3"]).ends(1).tells(["nested deeper"]);
+        assert_eq!(row(&sandbox), ["5", "4", "3", "2"]);
+    }
+}
+
+#[test]
 fn a_shorter_row_leaves_what_is_behind_it_alone() {
     let sandbox = with_row();
     write(&sandbox, "6", "--backup=2");
