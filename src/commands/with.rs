@@ -5,7 +5,7 @@ use crate::{
     cli::With,
     failure::{Failure, Kind},
     lock::{self, Claim, Guard, info, shown, target::Target},
-    process::{Signals, deliver},
+    process::{Signals, deliver, shares_group},
     report::Console,
     settings,
 };
@@ -100,7 +100,10 @@ fn see_through(child: &mut Child, signals: &Signals) -> io::Result<ExitStatus> {
             return Ok(status);
         }
         let signal = signals.next()?;
-        if signal.number != libc::SIGCHLD && !signal.from_terminal {
+        // What a key sent to our group has reached the command already, unless that has made a group of its own, as
+        // timeout(1) does.
+        let has_it = signal.from_key && shares_group(child.id());
+        if signal.number != libc::SIGCHLD && !has_it {
             deliver(signal.number, child.id());
         }
     }

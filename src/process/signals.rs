@@ -1,6 +1,6 @@
 //! Signals for a process that waits for its command and must not end before it.
 
-use rustix::process::{Pid as RawPid, Signal, kill_process};
+use rustix::process::{Pid as RawPid, Signal, getpgid, getpgrp, kill_process};
 use std::{
     io,
     mem::MaybeUninit,
@@ -30,8 +30,9 @@ pub struct Signals {
 /// One signal that came in.
 pub struct Received {
     pub number: libc::c_int,
-    /// The terminal sent it to the whole foreground group, so the command has it already.
-    pub from_terminal: bool,
+    /// A key of the terminal sent it to the whole foreground group. A hang-up is none of these: it may have come to the
+    /// leader of the session alone.
+    pub from_key: bool,
 }
 
 impl Signals {
@@ -95,7 +96,7 @@ impl Signals {
         }
         // SAFETY: a successful sigwaitinfo(2) fills in at least the number, the code and the error.
         let facts = unsafe { facts.assume_init() };
-        Ok(Received { number, from_terminal: facts.si_code == libc::SI_KERNEL })
+        Ok(Received { number, from_key: is_typed(number) && facts.si_code == libc::SI_KERNEL })
     }
 
     /// macOS has no sigwaitinfo(2), so who sent a signal is guessed from the group that the terminal serves.
@@ -107,11 +108,14 @@ impl Signals {
             0 => {}
             error => return Err(io::Error::from_raw_os_error(error)),
         }
-        let typed = matches!(number, libc::SIGINT | libc::SIGQUIT);
-        let in_foreground =
-            rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp());
-        Ok(Received { number, from_terminal: typed && in_foreground })
+        let in_foreground = rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp());
+        Ok(Received { number, from_key: is_typed(number) && in_foreground })
     }
+}
+
+/// Whether there is a key for a signal, see termios(3).
+fn is_typed(number: libc::c_int) -> bool {
+    matches!(number, libc::SIGINT | libc::SIGQUIT)
 }
 
 /// What comes between two looks at a clock.
@@ -177,6 +181,11 @@ impl Interrupts {
             libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut());
         }
     }
+}
+
+/// Whether the process `pid` is in the process group of this one, and so gets what the terminal sends to it.
+pub fn shares_group(pid: u32) -> bool {
+    RawPid::from_raw(pid as i32).is_some_and(|pid| getpgid(Some(pid)).is_ok_and(|group| group == getpgrp()))
 }
 
 /// Sends signal `number` to the process `pid`, which must be an unreaped child of ours.

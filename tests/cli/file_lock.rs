@@ -10,7 +10,10 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, code, heeding_signals, wait_until};
+use crate::{
+    sandbox::{Sandbox, available, code, heeding_signals, wait_until},
+    terminal::Terminal,
+};
 
 #[test]
 fn the_lock_is_named_after_the_canonical_path_however_it_is_spelled() {
@@ -198,6 +201,46 @@ fn a_script_without_an_interpreter_line_is_the_shell_s() {
     sandbox.write("script", "echo \"ran $1\"; exit 3\n");
     fs::set_permissions(sandbox.path("script"), fs::Permissions::from_mode(0o755)).expect("an executable file");
     sandbox.line("file-lock with a.json -- ./script it").ends(3).prints("ran it\n");
+}
+
+#[test]
+fn a_key_of_the_terminal_reaches_the_command_once_whatever_its_group() {
+    if !available("tmux") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let terminal = Terminal::start(&sandbox, &["sh"]);
+    let counting = "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo held; \
+                    until [ -e stop ]; do sleep 0.02; done; echo \"in all $n\"";
+    sandbox.write("counting", counting);
+    terminal.enters("file-lock with a.json -- sh counting");
+    terminal.shows("held");
+    terminal.press(&["C-c"]);
+    terminal.shows("caught 1");
+    sandbox.write("stop", "");
+    terminal.shows("in all 1");
+    // timeout(1) makes a group of its own, to which the terminal sends nothing.
+    sandbox.write("waiting", "trap 'echo interrupted; exit' INT; echo held again; while :; do sleep 0.02; done");
+    terminal.enters("file-lock with a.json -- timeout 300 sh waiting");
+    terminal.shows("held again");
+    terminal.press(&["C-c"]);
+    terminal.shows("interrupted");
+    wait_until("the lock to be free", || sandbox.line("file-lock status a.json").output().status.success());
+}
+
+#[test]
+fn a_command_hears_of_its_terminal_s_end() {
+    if !available("tmux") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    // The kernel tells the leader of the session alone, which `with` is here.
+    let command = "trap 'echo gone >heard; exit' HUP; echo held; while :; do sleep 0.02; done";
+    let terminal = Terminal::start(&sandbox, &["file-lock", "with", "a.json", "--", "sh", "-c", command]);
+    terminal.shows("held");
+    drop(terminal);
+    wait_until("the command to hear of it", || sandbox.path("heard").exists());
+    wait_until("the lock to be free", || sandbox.line("file-lock status a.json").output().status.success());
 }
 
 #[test]
