@@ -2,7 +2,7 @@
 
 use super::{
     Busy, Claim, Error, Event, Observer, Wait, doubt_of, ending,
-    folder::{Folder, LockDir, make_dir, open_dir, remove_dir},
+    folder::{self, Folder, LockDir, make_dir, open_dir, remove_dir},
     guard::{self, Mode, Waited},
     holder::{Cause, Here, State},
     info::{self, Info, Kind},
@@ -10,6 +10,7 @@ use super::{
     target::Target,
 };
 use crate::process;
+use rustix::io::retry_on_intr;
 use std::{
     fs::{self, File},
     io::{self, Write},
@@ -37,6 +38,17 @@ pub enum Turn<T> {
     Inside,
     /// The lock that this level lies in has ended: start again at the top.
     Gone,
+}
+
+/// A lock that was taken.
+pub struct Entered {
+    pub level: Level,
+    /// The guard.
+    pub file: Arc<File>,
+    /// The lock directory.
+    pub dir: File,
+    /// The directories of the dead that it came after.
+    pub removed: Vec<OwnedFd>,
 }
 
 /// Who occupies a level.
@@ -119,19 +131,14 @@ impl<'a> Contender<'a> {
         info
     }
 
-    /// Takes the lock at the level where this process stands, from `top` down: its guard, and the directories that are to
-    /// be kept open with it.
-    pub fn enter(&mut self, top: Level, info: &Info) -> Result<(Level, Arc<File>, Vec<OwnedFd>), Error> {
+    /// Takes the lock at the level where this process stands, from `top` down.
+    pub fn enter(&mut self, top: Level, info: &Info) -> Result<Entered, Error> {
         let mut level = top.clone();
         loop {
             level = match self.claim(&level, true)? {
                 Turn::Taken(file) => match settle(&level, info)? {
-                    Some(dir) => {
-                        let mut dirs = mem::take(&mut self.removed);
-                        dirs.push(dir);
-                        return Ok((level, file, dirs));
-                    }
-                    // A script removed the directory that we had just made.
+                    Some(dir) => return Ok(Entered { level, file, dir, removed: mem::take(&mut self.removed) }),
+                    // Somebody removed the directory that we had just made.
                     None => level,
                 },
                 Turn::Inside => level.inside(),
@@ -469,29 +476,36 @@ fn is_ours(level: &Level) -> Result<bool, Error> {
     Ok(LockDir::read(&level.dir)?.is_some_and(|dir| dir.made_by_us))
 }
 
-/// Writes `info` into the directory that we have just made, and opens it. `None` if it is not there any more.
-fn settle(level: &Level, info: &Info) -> Result<Option<OwnedFd>, Error> {
-    use rustix::{
-        fs::{Mode, OFlags},
-        io::retry_on_intr,
-    };
-    let written = open_dir(&level.dir).map_err(io::Error::from).and_then(|dir| {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = retry_on_intr(|| rustix::fs::openat(&dir, info::FILE_NAME, flags, Mode::RUSR | Mode::WUSR))?;
-        File::from(file).write_all(info.encode().as_bytes())?;
-        Ok(dir)
-    });
-    match written {
-        Ok(dir) => Ok(Some(dir)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+/// Opens the directory that we have just made and writes `info` into it. `None` if it is not there any more, or another
+/// has come in its place: scripts know nothing of guards.
+fn settle(level: &Level, info: &Info) -> Result<Option<File>, Error> {
+    use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+    let dir = match open_dir(&level.dir) {
+        Ok(dir) => File::from(dir),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => return Ok(None),
         Err(error) => {
-            let path = level.dir.join(info::FILE_NAME);
-            // What cannot be said cannot be held: the directory goes, and the guard with the caller.
-            _ = fs::remove_file(&path);
             _ = fs::remove_dir(&level.dir);
-            Err(Error::io("write", &path)(error))
+            return Err(Error::io("open the lock", &level.dir)(error.into()));
         }
+    };
+    if !folder::is_made_by_us(&dir.metadata().map_err(Error::io("look at the lock", &level.dir))?) {
+        return Ok(None);
     }
+    let path = level.dir.join(info::FILE_NAME);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let written = match retry_on_intr(|| openat(&dir, info::FILE_NAME, flags, Mode::RUSR | Mode::WUSR)) {
+        Ok(file) => File::from(file).write_all(info.encode().as_bytes()).inspect_err(|_| {
+            _ = unlinkat(&dir, info::FILE_NAME, AtFlags::empty());
+        }),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = written {
+        // What cannot be said cannot be held: the directory goes, and the guard with the caller.
+        _ = fs::remove_dir(&level.dir);
+        return Err(Error::io("write", &path)(error));
+    }
+    Ok(Some(dir))
 }
 
 /// How long a lease has left.

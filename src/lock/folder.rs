@@ -128,7 +128,7 @@ impl LockDir {
         let facts = file.metadata().map_err(Error::io("look at the lock", dir))?;
         let fd = OwnedFd::from(file);
         let text = read_info(&fd).map_err(Error::io("read the info of the lock", dir))?;
-        let made_by_us = facts.mode() & STICKY != 0;
+        let made_by_us = is_made_by_us(&facts);
         let info = text.as_deref().and_then(Info::decode);
         Ok(Some(LockDir {
             fd,
@@ -176,6 +176,11 @@ fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
     let mut text = Vec::with_capacity(1024);
     file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
     Ok((text.len() as u64 <= MAX_BYTES).then_some(text))
+}
+
+/// Whether memlatch made a lock directory, and no script.
+pub fn is_made_by_us(facts: &fs::Metadata) -> bool {
+    facts.mode() & STICKY != 0
 }
 
 /// Opens a lock directory, and nothing that a link leads to.

@@ -34,7 +34,7 @@ pub mod target;
 pub mod waiters;
 
 use self::{
-    contend::Contender,
+    contend::{Contender, Entered},
     folder::Folder,
     holder::{Doubt, State},
     info::{Info, Kind},
@@ -182,10 +182,12 @@ pub struct Guard {
     level: Level,
     token: String,
     ended: bool,
-    /// The lock's directory, and those of dead holders that it came after. They are open only so as to be closed after
-    /// the unlocking: the blocks of what was removed are freed with its last descriptor, which takes 0.1 ms where each
-    /// freed block is reported to the disk (`discard` in ext4(5)), and the next in line need not wait for that.
-    _dirs: Vec<OwnedFd>,
+    /// The lock directory, to know it again. Like those of `_removed` it is closed after the unlocking: the blocks of what
+    /// was removed are freed with its last descriptor, which takes 0.1 ms where each freed block is reported to the disk
+    /// (`discard` in ext4(5)), and the next in line need not wait for that.
+    dir: File,
+    /// The directories of dead holders that the lock came after.
+    _removed: Vec<OwnedFd>,
 }
 
 /// Holding a `SharedGuard` keeps writers out, not readers.
@@ -219,9 +221,9 @@ fn take(
     folder.ensure(observer)?;
     let info = describe(&contender);
     let token = info.token.clone().expect("every description bears a token");
-    let (level, file, dirs) = contender.enter(top, &info)?;
+    let Entered { level, file, dir, removed: _removed } = contender.enter(top, &info)?;
     observer.notice(Event::Acquired(&level.dir));
-    Ok(Guard { file, folder: folder.clone(), target: target.clone(), level, token, ended: false, _dirs: dirs })
+    Ok(Guard { file, folder: folder.clone(), target: target.clone(), level, token, ended: false, dir, _removed })
 }
 
 /// Waits until nobody else writes `target`, and keeps writers out until the value is dropped.
@@ -260,7 +262,11 @@ impl Guard {
 
     fn end(&mut self) -> Result<(), Error> {
         self.ended = true;
-        let result = ending::end(&self.folder, &self.target, &self.level);
+        let result = match guard::is_linked(&self.dir, &self.level.dir) {
+            // Somebody removed the lock under us, and what is there now is another's.
+            Ok(false) => Ok(()),
+            _ => ending::end(&self.folder, &self.target, &self.level),
+        };
         // Not left to closing: a daemon that inherited the descriptor would keep the lock.
         _ = guard::unlock(&self.file);
         result.and_then(|()| ending::sweep_above(&self.folder, &self.target, &self.level))

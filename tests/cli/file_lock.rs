@@ -244,6 +244,18 @@ fn a_command_hears_of_its_terminal_s_end() {
 }
 
 #[test]
+fn a_holder_whose_lock_was_removed_does_not_end_the_next_one_s() {
+    let sandbox = Sandbox::new();
+    let held = sandbox.holder("a.json");
+    fs::remove_dir_all(sandbox.locks_folder()).expect("somebody removes all locks");
+    let next = sandbox.leaseholder("a.json");
+    held.ended();
+    sandbox.is_held("a.json");
+    next.ended();
+    sandbox.is_free("a.json");
+}
+
+#[test]
 fn a_signal_while_waiting_ends_the_wait() {
     let sandbox = Sandbox::new();
     let held = sandbox.holder("a.json");

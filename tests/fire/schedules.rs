@@ -6,7 +6,11 @@ use crate::{
     sandbox::Sandbox,
     scene::{self, command, content, report},
 };
-use std::{fs, fs::File, time::SystemTime};
+use std::{
+    fs,
+    fs::File,
+    time::{Duration, SystemTime},
+};
 
 const UPDATE: &[&str] = &["memory-update", "a.json", ".counter += 1", "--timeout", "0"];
 const CLEANUP: &[&str] = &["file-lock", "cleanup"];
@@ -189,4 +193,37 @@ fn a_release_that_comes_too_late_ends_nobody_else_s_lock() {
         places += 1;
     }
     report(&format!("a late release: {places} schedules"));
+}
+
+/// A script knows nothing of guards, and may remove a lock directory that it takes for a dead one's, and make its own.
+#[test]
+fn a_directory_that_a_script_swaps_while_it_is_being_taken_stays_the_script_s() {
+    if !scene::may_trace() {
+        return;
+    }
+    for has_info in [false, true] {
+        let sandbox = Sandbox::new();
+        sandbox.write("a.json", scene::OLD);
+        let dir = sandbox.lock_folder("a.json");
+        let mut puppet = Puppet::start(command(&sandbox, UPDATE), b"");
+        let stop = puppet.run_to(|call| call.name == "open" && call.paths[0].ends_with(".lock") && dir.exists());
+        assert!(stop.is_some(), "it opens the directory that it made");
+        fs::remove_dir(&dir).expect("the directory that was just made");
+        if has_info {
+            sandbox.plant_script_lock("a.json", std::process::id());
+        } else {
+            fs::create_dir(&dir).expect("a script's directory");
+            // However slow the machine is, it is not to look abandoned.
+            let later = SystemTime::now() + Duration::from_secs(3600);
+            File::open(&dir).and_then(|dir| dir.set_modified(later)).expect("a young directory");
+        }
+        let left = puppet.finish();
+        assert_eq!(left.end, End::Exit(75), "{}", left.stderr);
+        assert_eq!(content(&sandbox, "a.json").as_deref(), Some(scene::OLD));
+        assert!(
+            dir.exists() && dir.join("info").exists() == has_info,
+            "with info {has_info}: the script's lock is gone"
+        );
+        fs::remove_dir_all(&dir).expect("the script ends");
+    }
 }
