@@ -14,7 +14,10 @@ use crate::{
     replace::{Durability, Keep},
     settings,
 };
-use clap::{ArgMatches, parser::MatchesError};
+use clap::{
+    ArgMatches,
+    parser::{MatchesError, ValueSource},
+};
 use std::{
     ffi::OsString,
     mem::ManuallyDrop,
@@ -172,10 +175,20 @@ fn mark_command(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
+/// The options that only a filter can heed.
+const OF_FILTERS: [&str; 8] =
+    ["arg", "argjson", "slurpfile", "rawfile", "args", "jsonargs", "library-path", "eval-timeout"];
+
 fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
     let function: Option<String> = value(matches, "function");
     let wants_filter = function.is_none() && !matches.contains_id("from-file");
     let words = sort_words(matches, usize::from(wants_filter))?;
+    let idle = OF_FILTERS.into_iter().find(|option| function.is_some() && is_given(matches, option));
+    if let Some(option) = idle {
+        return Err(Failure::usage(format!(
+            "--{option} is about a filter, and --function works without one; leave it out"
+        )));
+    }
     let change =
         match function {
             Some(name) => Change::Function(name),
@@ -393,6 +406,12 @@ fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> 
 
 fn many<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<T> {
     if_defined(matches.try_get_many(name)).into_iter().flatten().cloned().collect()
+}
+
+/// Whether an option stands on the command line.
+fn is_given(matches: &ArgMatches, name: &str) -> bool {
+    let is_known = matches.try_contains_id(name).is_ok_and(|given| given);
+    is_known && matches.value_source(name) == Some(ValueSource::CommandLine)
 }
 
 /// Where the values of an argument stand among the words.

@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     filter::{self, Value},
     lock::{self, Claim, Guard, info::Kind, shown, target::Target},
-    replace,
+    process, replace,
     report::Console,
     settings,
 };
@@ -170,6 +170,7 @@ fn call_function(name: &str, old: &Value, guard: &Guard) -> Result<Value, Failur
     input.push(b'\n');
     let mut tokens = settings::inside();
     tokens.push(guard.token().to_owned());
+    process::hear_of_children();
     // The name is an argument, not part of the program: bash calls what it names and evaluates nothing.
     let mut bash = Command::new("bash")
         .args(["-c", "\"$0\"", name])

@@ -54,7 +54,7 @@ pub fn acquire(
         if let Some(ttl) = terms.ttl {
             // Rounded up: nobody's lease is to end early by the rounding.
             info.expires = Some(process::wall_clock().saturating_add_unsigned(ttl.as_secs()).saturating_add(1));
-            info.deadline = Some((process::uptime() + ttl).as_millis().try_into().unwrap_or(u64::MAX));
+            info.deadline = Some(process::uptime().saturating_add(ttl).as_millis().try_into().unwrap_or(u64::MAX));
         }
         info
     })?;

@@ -161,7 +161,8 @@ impl fmt::Display for Busy {
         match &self.doubt {
             Some(_) => write!(
                 f,
-                "that holder cannot be judged from here: once you know that it is gone, run 'file-lock release --force {target}'"
+                "that holder cannot be judged from here; once you know that it is gone, run: file-lock release --force {}",
+                quoted(&self.target)
             ),
             None => f.write_str("try again later, wait longer with --timeout, or look with 'file-lock show'"),
         }
@@ -171,6 +172,13 @@ impl fmt::Display for Busy {
 /// A path as it may be shown.
 pub fn shown(path: &Path) -> String {
     info::escape(path.as_os_str().as_encoded_bytes())
+}
+
+/// A path as a word of a command line that people may copy.
+pub fn quoted(path: &Path) -> String {
+    let text = shown(path);
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Holding a `Guard` is holding the lock.

@@ -20,7 +20,7 @@ use std::{
 
 pub use entry::start;
 pub use os::{FileLocks, boot_id, boot_time, file_system, look_up, name, pid_namespace, reads_output_of, words};
-pub use signals::{Interrupt, Interrupts, Signals, deliver, shares_group};
+pub use signals::{Interrupt, Interrupts, Signals, deliver, hear_of_children, shares_group};
 pub use stack::on_stack;
 
 /// A process number.

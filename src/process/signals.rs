@@ -38,9 +38,7 @@ pub struct Received {
 impl Signals {
     /// Holds back the signals of [`FORWARDED`], and SIGCHLD.
     pub fn hold() -> io::Result<Self> {
-        // SAFETY: SIG_DFL is a valid disposition. A parent may have left SIGCHLD ignored: then nobody would tell us of
-        // our child's end, see wait(2).
-        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+        hear_of_children();
         Signals::hold_these(FORWARDED.into_iter().chain([libc::SIGCHLD]))
     }
 
@@ -111,6 +109,13 @@ impl Signals {
         let in_foreground = rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp());
         Ok(Received { number, from_key: is_typed(number) && in_foreground })
     }
+}
+
+/// Makes sure that the system tells how a child has ended: a parent may have left SIGCHLD ignored, and then it does not,
+/// see wait(2).
+pub fn hear_of_children() {
+    // SAFETY: SIG_DFL is a valid disposition.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
 /// Whether there is a key for a signal, see termios(3).

@@ -419,11 +419,18 @@ fn the_two_seconds_are_those_of_one_setting_up_and_not_of_several() {
 #[test]
 fn a_lock_of_another_host_counts_as_held_and_is_shown_as_such() {
     let sandbox = Sandbox::new();
-    let folder = sandbox.lock_folder("a.json");
-    fs::create_dir_all(&folder).unwrap();
     let info = format!("PID: {}\nACQUIRED: 2026-01-25T10:30:00Z\nHOSTNAME: elsewhere.example\n", sandbox.dead_pid());
-    fs::write(folder.join("info"), info).unwrap();
+    let folders = ["a.json", "my notes.json"].map(|name| sandbox.lock_folder(name));
+    for folder in &folders {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join("info"), &info).unwrap();
+    }
+    let [folder, odd] = folders;
     sandbox.line("file-lock with a.json --timeout 0 -- true").ends(75).tells(["elsewhere.example"]);
+    // What is to be done can be copied.
+    let call = sandbox.call(["file-lock", "with", "my notes.json", "--timeout", "0", "--", "true"]);
+    call.ends(75).tells(["run: file-lock release --force 'my notes.json'"]);
+    fs::remove_dir_all(odd).unwrap();
     sandbox.line("file-lock cleanup").succeeds();
     assert!(folder.exists());
     let shown = sandbox.line("file-lock show").succeeds().stdout();

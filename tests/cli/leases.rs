@@ -289,6 +289,16 @@ fn a_ttl_ends_a_lease_by_itself() {
 }
 
 #[test]
+fn a_ttl_may_be_longer_than_any_clock_runs() {
+    let sandbox = Sandbox::new();
+    let owner = Owner::new();
+    sandbox.line("file-lock acquire a.json --ttl 18446744073709549568 --owner").arg(owner.id()).succeeds();
+    sandbox.is_held("a.json");
+    sandbox.line("file-lock release a.json --force").succeeds();
+    sandbox.is_free("a.json");
+}
+
+#[test]
 fn only_the_owners_tree_releases_and_force_is_the_way_past() {
     let sandbox = Sandbox::new();
     let owner = sandbox.leaseholder("a.json");

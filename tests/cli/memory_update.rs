@@ -265,6 +265,26 @@ fn a_function_that_fails_or_talks_nonsense_changes_nothing() {
 }
 
 #[test]
+fn options_that_only_a_filter_heeds_are_refused_with_a_function() {
+    let sandbox = with("{}");
+    for options in ["--eval-timeout 1", "--arg a b", "--argjson a 1", "-L lib", "--jsonargs"] {
+        let script = format!("f() {{ cat; }}\nexport -f f\nmemory-update a.json --function f {options}\n");
+        let name = if options.starts_with("-L") { "--library-path" } else { options.split(' ').next().unwrap() };
+        sandbox.bash(&script).ends(2).refuses().tells(["--function", name]);
+    }
+    sandbox.holds("a.json", "{}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_function_runs_where_the_ends_of_children_are_ignored() {
+    let sandbox = with("{\"n\":1}");
+    let script = "f() { cat; }\nexport -f f\nenv --ignore-signal=CHLD memory-update a.json --function f -c\n";
+    sandbox.bash(script).succeeds();
+    sandbox.holds("a.json", "{\"n\":1}\n");
+}
+
+#[test]
 fn exactly_one_value_must_come_out() {
     let sandbox = with("[1,2,3]");
     sandbox.line("memory-update a.json empty").ends(1).refuses().tells(["0"]);

@@ -19,7 +19,7 @@ use crate::{
     lock::{
         census::{self, Sighting},
         folder::Folder,
-        shown,
+        quoted, shown,
     },
     report::{
         Console,
@@ -234,11 +234,4 @@ fn as_json(findings: &Findings) -> Value {
         "notes": findings.count(Level::Note),
         "findings": all.collect::<Vec<_>>(),
     })
-}
-
-/// A path as a word for a shell.
-fn quoted(path: &Path) -> String {
-    let text = shown(path);
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
