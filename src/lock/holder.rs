@@ -133,10 +133,15 @@ fn judge_process(info: &Info) -> State {
     }
 }
 
+/// Whether the `with` that took a lock is gone, so that others must be keeping the guard that they inherited.
+pub fn is_orphaned(info: &Info) -> bool {
+    info.kind == Kind::With && process::look_up(info.pid).is_none_or(|process| process.zombie)
+}
+
 /// The sentence that `show` prints behind `Status: `.
 pub fn describe(info: Option<&Info>, state: &State) -> String {
     match (state, info) {
-        (State::Alive, Some(info)) if info.kind == Kind::With && process::look_up(info.pid).is_none() => {
+        (State::Alive, Some(info)) if is_orphaned(info) => {
             format!("ACTIVE (process {} is gone, its command still runs)", info.pid)
         }
         (State::Alive, Some(info)) => match info.expires {

@@ -5,7 +5,7 @@ use super::{
     contend::{Contender, judge},
     doubt_of, ending,
     folder::{Folder, LockDir},
-    holder::{Here, State},
+    holder::{self, Here, State},
     info::{Info, Kind},
     level::Level,
     shown, take,
@@ -173,9 +173,12 @@ fn outermost(folder: &Folder, target: &Target, here: &Here, force: bool) -> Resu
         return Err(Error::Refused(format!("the lock on '{name}' names no holder; run 'file-lock cleanup'")));
     };
     if info.kind.keeps_guard() && state == State::Alive {
-        return Err(Error::Refused(format!(
-            "'{name}' is held by {info}, which is at work: the lock ends with that process, not by a release"
-        )));
+        let why = if holder::is_orphaned(&info) {
+            "; that process is gone, but what it has started still works under the lock, which ends with that"
+        } else {
+            ", which is at work: the lock ends with that process, not by a release"
+        };
+        return Err(Error::Refused(format!("'{name}' is held by {info}{why}")));
     }
     if force {
         return Ok((level, info));

@@ -17,8 +17,7 @@
 //! Locks are advisory: who writes past them is not stopped. A lock folder guards only those who share it. See
 //! `docs/locking.md` for network file systems and containers.
 //!
-//! If a `with` is killed in the instant between the removal of its `info` and the unlocking of its guard, a daemon that
-//! its command left behind keeps the guard locked until the daemon ends.
+//! If a `with` is killed, all that its command has started keep the guard locked until they have ended, a daemon too.
 
 pub mod census;
 mod client;

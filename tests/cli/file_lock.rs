@@ -458,6 +458,18 @@ fn release_does_not_end_what_a_command_holds() {
 }
 
 #[test]
+fn what_a_killed_with_has_started_keeps_the_lock_and_release_says_so() {
+    let sandbox = Sandbox::new();
+    let mut held = sandbox.holder("a.json");
+    held.kill();
+    sandbox.line("file-lock release a.json --force").ends(1).refuses().tells(["that process is gone"]);
+    sandbox.is_held("a.json");
+    drop(held.stdin.take());
+    sandbox.line("file-lock with a.json -- true").succeeds();
+    sandbox.is_free("a.json");
+}
+
+#[test]
 fn a_killed_holder_does_not_block_the_next_writer() {
     let sandbox = Sandbox::new();
     sandbox.write("a.json", "{}");
