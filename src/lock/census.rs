@@ -78,7 +78,7 @@ fn observe(here: &Here, id: &LockId, level: Level) -> Result<Option<Sighting>, E
 
 /// Whether somebody keeps the guard of `level` for itself.
 pub fn is_guarded(level: &Level) -> Result<bool, Error> {
-    match guard::open(&level.guard, false) {
+    match guard::open_shared(&level.guard, false) {
         Ok(file) => Ok(!guard::try_lock(&file, Mode::Shared).map_err(Error::io("look at the guard", &level.guard))?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Error::io("open the guard", &level.guard)(error)),

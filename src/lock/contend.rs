@@ -251,7 +251,11 @@ impl<'a> Contender<'a> {
     /// Locks the guard of a level, and makes sure that it is the one that everybody else sees.
     fn lock_file(&mut self, level: &Level, mode: Mode, descend: bool) -> Result<Turn<Arc<File>>, Error> {
         loop {
-            let file = match guard::open(&level.guard, true) {
+            let opened = match mode {
+                Mode::Shared => guard::open_shared(&level.guard, true),
+                Mode::Exclusive => guard::open(&level.guard, true),
+            };
+            let file = match opened {
                 Ok(file) => Arc::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && level.depth > 0 => return Ok(Turn::Gone),
                 Err(error) if mode == Mode::Shared && cannot_be_made(&error) => return Ok(Turn::Gone),
@@ -363,6 +367,8 @@ impl<'a> Contender<'a> {
             let file = match guard::open(&level.queue, true) {
                 Ok(file) => Arc::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                // Where nothing can be written there are readers only, and each of them watches.
+                Err(error) if cannot_be_made(&error) => return Ok(true),
                 Err(error) => return Err(Error::io("open the queue", &level.queue)(error)),
             };
             let is_first = guard::try_lock(&file, Mode::Exclusive).map_err(Error::io("queue in", &level.queue))?;

@@ -34,14 +34,21 @@ pub enum Waited {
 
 /// Opens a guard, and makes it if `create`. The descriptor is writable, because NFS grants an exclusive lock on no other.
 pub fn open(path: &Path, create: bool) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(create)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
+    options().write(true).create(create).truncate(false).mode(0o600).open(path)
+}
+
+/// Opens a guard to lock it shared, or to ask about it: where nothing can be written, one that is there can still be locked.
+pub fn open_shared(path: &Path, create: bool) -> io::Result<File> {
+    open(path, create).or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => options().open(path).map_err(|_| error),
+        _ => Err(error),
+    })
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options
 }
 
 /// Takes the lock if it is free at this moment.

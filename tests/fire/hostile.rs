@@ -177,3 +177,54 @@ fn a_full_disk_leaves_the_old_content() {
     assert_eq!(now, old);
     assert!(litter.is_empty(), "{litter:?}");
 }
+
+/// A folder that is read-only until the value goes.
+struct ReadOnly(std::path::PathBuf);
+
+impl ReadOnly {
+    /// `None` where this user may not mount.
+    fn make(folder: std::path::PathBuf) -> Option<ReadOnly> {
+        let mount = |words: &[&std::ffi::OsStr]| {
+            let done = Command::new("mount").args(words).arg(&folder).output();
+            done.is_ok_and(|output| output.status.success())
+        };
+        if !mount(&["--bind".as_ref(), folder.as_os_str()]) {
+            return None;
+        }
+        let is_made = mount(&["-o".as_ref(), "remount,bind,ro".as_ref()]);
+        let made = ReadOnly(folder);
+        assert!(is_made, "what is mounted can be mounted read-only");
+        Some(made)
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        let unmount = || Command::new("umount").arg(&self.0).status().is_ok_and(|status| status.success());
+        wait_until("the folder to be let go", unmount);
+    }
+}
+
+#[test]
+fn who_only_reads_needs_no_right_to_write_among_the_locks() {
+    let sandbox = with_file();
+    let held = sandbox.holder("a.json");
+    let Some(read_only) = ReadOnly::make(sandbox.locks_folder()) else {
+        crate::scene::report("SKIPPED: this user may not mount");
+        held.ended();
+        return;
+    };
+    sandbox.line("file-lock status a.json").ends(1);
+    sandbox.line("memory-read a.json --timeout 0").ends(75);
+    let patient = sandbox.line("memory-read a.json --timeout 60").start();
+    let shown = || sandbox.line("file-lock show --json").succeeds().stdout();
+    wait_until("the reader to wait", || shown().contains("\"waiters\": 1"));
+    // It cannot remove its directory, as if it had been killed.
+    held.ended();
+    let patient = patient.ended();
+    assert!(patient.status.success() && patient.stdout.starts_with(b"{"), "{patient:?}");
+    sandbox.line("memory-read a.json --timeout 0").succeeds();
+    sandbox.line("file-lock status a.json").ends(0);
+    drop(read_only);
+    sandbox.line("file-lock cleanup").succeeds();
+}
