@@ -20,7 +20,10 @@ echo '{"data": "initial"}' >"$TEST_FILE"
 ) 2>/dev/null &
 disown # so that bash does not report the kill
 
-until [[ -s $dir/acquired ]]; do sleep 0.05; done
+for _ in {1..600}; do
+	[[ ! -s $dir/acquired ]] || break
+	sleep 0.05
+done
 echo "Lock acquired: $(cat "$dir/acquired")"
 
 if file-lock status "$TEST_FILE" >/dev/null 2>&1; then

@@ -1,7 +1,7 @@
 //! AI clients: every command in a fresh shell. Who owns a lease there, what is said of one that is about to end, how a
 //! wait tells of itself.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::fs;
 
 use crate::sandbox::{Running, Sandbox, Shell, code};
 
@@ -33,12 +33,8 @@ impl Client {
 
 /// An executable script of this name in a folder of its own. Not through `env`: the process would bear bash's name.
 fn plant(sandbox: &Sandbox, name: &str, text: &str) -> std::path::PathBuf {
-    let folder = sandbox.path("client");
-    fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(name);
-    fs::write(&path, format!("#!/bin/bash\n{text}")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path
+    fs::create_dir_all(sandbox.path("client")).unwrap();
+    sandbox.program(&format!("client/{name}"), &format!("#!/bin/bash\n{text}"))
 }
 
 fn owner_of(sandbox: &Sandbox, name: &str) -> String {

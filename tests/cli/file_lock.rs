@@ -198,8 +198,7 @@ fn a_command_s_signals_are_held_back_as_they_were_before() {
 #[test]
 fn a_script_without_an_interpreter_line_is_the_shell_s() {
     let sandbox = Sandbox::new();
-    sandbox.write("script", "echo \"ran $1\"; exit 3\n");
-    fs::set_permissions(sandbox.path("script"), fs::Permissions::from_mode(0o755)).expect("an executable file");
+    sandbox.program("script", "echo \"ran $1\"; exit 3\n");
     sandbox.line("file-lock with a.json -- ./script it").ends(3).prints("ran it\n");
 }
 

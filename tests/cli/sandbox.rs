@@ -153,6 +153,22 @@ impl Sandbox {
         self.aiconfig().join(".locks")
     }
 
+    /// Writes a program, and not by this process: another thread that forks would inherit the descriptor, and while that
+    /// is open the program cannot be run (execve(2), ETXTBSY).
+    #[track_caller]
+    pub fn program(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        let mut shell = Command::new("sh")
+            .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        shell.stdin.take().expect("its input").write_all(text.as_bytes()).expect("a shell that reads");
+        assert!(shell.wait().expect("a child").success(), "{} could not be written", path.display());
+        path
+    }
+
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).expect("a file of the sandbox");
