@@ -8,10 +8,10 @@
 //!
 //! # Limitations
 //!
-//! An NFS client renames a file that somebody on its machine has open aside before another takes its name (`nfs_rename` in
-//! the kernel's fs/nfs/dir.c), so whoever replaces a file must have closed it, and what others have open may be missing for
-//! a moment. Hard links are split: the name that is written gets a new file. Extended attributes are not carried over. The disk is
-//! trusted to keep what it has acknowledged.
+//! An NFS client renames a file that somebody on its machine has open aside before another takes its name (`nfs_rename`
+//! in the kernel's fs/nfs/dir.c), so whoever replaces a file must have closed it, and what others have open may be missing
+//! for a moment. Hard links are split: the name that is written gets a new file. Extended attributes are not carried over.
+//! The disk is trusted to keep what it has acknowledged.
 
 use crate::lock::target::folder_of;
 use std::{
@@ -176,13 +176,14 @@ fn create(target: &Path, token: &str, old: Option<&Metadata>) -> Result<NamedTem
     builder.tempfile_in(folder).map_err(|error| Error::at("make a temporary file in", folder)(bare(error)))
 }
 
-/// The name is cut where a file name may be too long for the additions (NAME_MAX is 255 bytes).
+/// A name that is too long for the additions (NAME_MAX is 255 bytes) loses its beginning: a target and its backup differ
+/// in their ends, and their temporary files are there at the same time.
 fn temporary_name(target: &Path, token: &str) -> OsString {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let ending = format!(".memlatch-{token}.tmp");
     let name = target.file_name().unwrap_or_default().as_bytes();
     let mut bytes = vec![b'.'];
-    bytes.extend_from_slice(&name[..name.len().min(254 - ending.len())]);
+    bytes.extend_from_slice(&name[name.len().saturating_sub(254 - ending.len())..]);
     bytes.extend_from_slice(ending.as_bytes());
     OsString::from_vec(bytes)
 }

@@ -42,8 +42,8 @@ pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
     }
 }
 
-/// Whether a text can be printed on any stack: it nests at most as deep as it has opening brackets. Long ones are not searched
-/// for them, for their own time is long beside that of setting up a stack.
+/// Whether a text can be printed on any stack: it nests at most as deep as it has opening brackets. Long ones are not
+/// searched for them, for their own time is long beside that of setting up a stack.
 fn is_shallow(text: &[u8]) -> bool {
     text.len() <= 1 << 16 && text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= 256
 }

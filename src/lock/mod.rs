@@ -4,9 +4,9 @@
 //! folder ([`folder`], [`level`]). Whoever works under it holds the kernel lock on its guard file ([`guard`]) and says
 //! so in a lock directory with an `info` file ([`info`]), which the old shell scripts understand and respect. `acquire`
 //! leaves only the directory behind, a lease in the name of an owner ([`lease`]); [`holder`] judges whether that owner
-//! lives. Contenders ([`contend`]) queue in the kernel and wait for the living; what the dead left is cleared, and locks are
-//! given back, in one way ([`ending`]). Processes inside a lock contend one level further down, by the same rules. [`census`] looks at all locks at once, [`waiters`] counts those
-//! who wait.
+//! lives. Contenders ([`contend`]) queue in the kernel and wait for the living; what the dead left is cleared, and locks
+//! are given back, in one way ([`ending`]). Processes inside a lock contend one level further down, by the same rules.
+//! [`census`] looks at all locks at once, [`waiters`] counts those who wait.
 //!
 //! One invariant carries the rest: **a lock directory changes only under its exclusive guard.**
 //!

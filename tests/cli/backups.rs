@@ -63,6 +63,18 @@ fn a_write_that_fails_costs_no_backup_however_often_it_is_tried() {
 }
 
 #[test]
+fn the_longest_name_that_a_backup_can_have_is_no_trouble() {
+    let sandbox = Sandbox::new();
+    // With `.bak` that is the 255 bytes of NAME_MAX.
+    let name = format!("{}.json", "n".repeat(246));
+    for content in ["1", "2"] {
+        sandbox.call(["atomic-write", &name, "--content", content, "--backup"]).succeeds();
+    }
+    sandbox.holds(&name, "2\n");
+    sandbox.holds(&format!("{name}.bak"), "1\n");
+}
+
+#[test]
 fn a_shorter_row_leaves_what_is_behind_it_alone() {
     let sandbox = with_row();
     write(&sandbox, "6", "--backup=2");
