@@ -144,7 +144,8 @@ static void loop(struct command command, long pause_ms, long long end, struct ta
         tally->runs++;
         if (took > tally->longest_ns)
             tally->longest_ns = took;
-        usleep(pause_ms * 1000);
+        if (pause_ms)
+            usleep(pause_ms * 1000);
     } while (now_ns() < end);
     tally->elapsed_ns = now_ns() - start;
     exit(0);
