@@ -26,7 +26,8 @@ use tempfile::{Builder, NamedTempFile};
 
 mod backup;
 
-pub use backup::{Backup, Keep, back_up, backup_of, backups, close_gap, read_backup};
+use backup::back_up;
+pub use backup::{Backup, Keep, backup_of, backups, close_gap, read_backup};
 
 /// Whether the medium must have the data before success is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,30 +76,24 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// New content beside its target, complete, and on the medium if it has to be, but seen by nobody yet.
-///
-/// Dropped, it is removed, and the target stays as it was.
-pub struct Prepared<'a> {
-    target: &'a Path,
-    temporary: NamedTempFile,
-    /// Opened before anything changes: a folder that cannot be synced is found out in time.
-    folder: File,
-    durability: Durability,
-}
-
-/// Writes the new content of `target` into a temporary file beside it. Everything that is likely to fail does so here.
+/// Replaces the content of `target` by what `write` writes. Everything is prepared before the first visible change.
 ///
 /// `target` is a canonical path. `token` goes into the temporary file's name. Owner and mode of an old file are kept. A
 /// new file gets those of `model`, or else what the umask leaves of 0666.
-pub fn prepare<'a>(
-    target: &'a Path,
+///
+/// `backup` says for which name the old content is backed up, and how many backups stay. Gives the number that was free
+/// among them, if there was something to back up: those below it have moved up by one.
+pub fn replace(
+    target: &Path,
     token: &str,
     durability: Durability,
     model: Option<&Metadata>,
+    backup: Option<(&Path, Keep)>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<Prepared<'a>, Error> {
+) -> Result<Option<u32>, Error> {
     let old = plain_file(target)?.or_else(|| model.cloned());
     let folder_path = folder_of(target);
+    // Opened before anything changes: a folder that cannot be synced is found out in time.
     let folder = File::open(folder_path).map_err(Error::at("open the folder", folder_path))?;
     let mut temporary = create(target, token, old.as_ref())?;
     {
@@ -113,21 +108,19 @@ pub fn prepare<'a>(
         // wiki.postgresql.org/wiki/Fsync_Errors). The temporary file goes, the old one stays.
         temporary.as_file().sync_all().map_err(Error::at("sync", temporary.path()))?;
     }
-    Ok(Prepared { target, temporary, folder, durability })
-}
-
-impl Prepared<'_> {
-    /// Puts the new content in the place of the old.
-    pub fn commit(self) -> Result<(), Error> {
-        self.temporary.persist(self.target).map_err(|failed| Error::at("replace", self.target)(failed.error))?;
-        if self.durability == Durability::Synced {
-            self.folder.sync_all().map_err(|source| Error {
-                aftermath: Aftermath::Visible,
-                ..Error::at("sync the folder", folder_of(self.target))(source)
-            })?;
-        }
-        Ok(())
+    // Not before the new content is complete: a write that fails for want of space is to cost no backup.
+    let freed = match backup {
+        Some((given, keep)) => back_up(given, target, keep, token, durability)?,
+        None => None,
+    };
+    temporary.persist(target).map_err(|failed| Error::at("replace", target)(failed.error))?;
+    if durability == Durability::Synced {
+        folder.sync_all().map_err(|source| Error {
+            aftermath: Aftermath::Visible,
+            ..Error::at("sync the folder", folder_path)(source)
+        })?;
     }
+    Ok(freed)
 }
 
 /// Makes a folder, and those above it that are missing. `false` if it was there.

@@ -179,19 +179,25 @@ fn mark_command(mut words: Vec<OsString>) -> Vec<OsString> {
 const OF_FILTERS: [&str; 8] =
     ["arg", "argjson", "slurpfile", "rawfile", "args", "jsonargs", "library-path", "eval-timeout"];
 
+fn refuse_filter_options(matches: &ArgMatches) -> Result<(), Failure> {
+    match OF_FILTERS.into_iter().find(|option| is_given(matches, option)) {
+        None => Ok(()),
+        Some(option) => {
+            Err(Failure::usage(format!("--{option} is about a filter, and --function works without one; leave it out")))
+        }
+    }
+}
+
 fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
     let function: Option<String> = value(matches, "function");
     let wants_filter = function.is_none() && !matches.contains_id("from-file");
     let words = sort_words(matches, usize::from(wants_filter))?;
-    let idle = OF_FILTERS.into_iter().find(|option| function.is_some() && is_given(matches, option));
-    if let Some(option) = idle {
-        return Err(Failure::usage(format!(
-            "--{option} is about a filter, and --function works without one; leave it out"
-        )));
-    }
     let change =
         match function {
-            Some(name) => Change::Function(name),
+            Some(name) => {
+                refuse_filter_options(matches)?;
+                Change::Function(name)
+            }
             None => Change::Filter(program(matches, words.filter, words.positional)?.ok_or_else(|| {
                 Failure::usage("the filter is missing; say what to change, for example '.count += 1'")
             })?),

@@ -68,11 +68,9 @@ fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
 
 fn put(request: &cli::Write, target: &Target, token: &str, content: &[u8], console: &Console) -> Result<(), Failure> {
     make_folder(request, target, console)?;
-    let prepared = replace::prepare(&target.path, token, request.durability, None, |out| out.write_all(content))?;
-    if let Some(keep) = request.backup {
-        replace::back_up(&target.given, &target.path, keep, token, request.durability)?;
-    }
-    Ok(prepared.commit()?)
+    let backup = request.backup.map(|keep| (target.given.as_path(), keep));
+    replace::replace(&target.path, token, request.durability, None, backup, |out| out.write_all(content))?;
+    Ok(())
 }
 
 fn read_input() -> Result<Vec<u8>, Failure> {

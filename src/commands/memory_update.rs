@@ -73,11 +73,8 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         }
         return Ok(Exit(0));
     }
-    let prepared = replace::prepare(&target.path, guard.token(), request.durability, None, print)?;
-    if let Some(keep) = request.backup {
-        replace::back_up(&target.given, &target.path, keep, guard.token(), request.durability)?;
-    }
-    prepared.commit()?;
+    let backup = request.backup.map(|keep| (target.given.as_path(), keep));
+    replace::replace(&target.path, guard.token(), request.durability, None, backup, print)?;
     if let Err(error) = guard.release(console) {
         console.info(format_args!("{error}; the next to lock it clears what is left"));
     }

@@ -30,10 +30,9 @@ pub fn put_back(
     };
     let name = replace::backup_of(&target.given, number);
     atomic_write::check(&content, request, schema).map_err(|failure| failure.about(shown(&name)))?;
-    let prepared =
-        replace::prepare(&target.path, token, request.durability, Some(&facts), |out| out.write_all(&content))?;
-    let freed = replace::back_up(&target.given, &target.path, Keep::All, token, request.durability)?;
-    prepared.commit()?;
+    let row = Some((target.given.as_path(), Keep::All));
+    let freed =
+        replace::replace(&target.path, token, request.durability, Some(&facts), row, |out| out.write_all(&content))?;
     // Where there was no file, the row is as it was.
     let Some(freed) = freed else { return Ok(()) };
     let place = if number < freed { number + 1 } else { number };

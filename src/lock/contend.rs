@@ -2,7 +2,7 @@
 
 use super::{
     Busy, Claim, Error, Event, Observer, Wait, doubt_of, ending,
-    folder::{self, Folder, LockDir, make_dir, open_dir, remove_dir},
+    folder::{Folder, LockDir, is_made_by_us, make_dir, open_dir, remove_dir, write_info},
     guard::{self, Mode, Waited},
     holder::{Cause, Here, State},
     info::{self, Info, Kind},
@@ -10,12 +10,9 @@ use super::{
     target::Target,
 };
 use crate::process;
-use rustix::io::retry_on_intr;
 use std::{
     fs::{self, File},
-    io::{self, Write},
-    mem,
-    os::fd::OwnedFd,
+    io, mem,
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
@@ -48,7 +45,7 @@ pub struct Entered {
     /// The lock directory.
     pub dir: File,
     /// The directories of the dead that it came after.
-    pub removed: Vec<OwnedFd>,
+    pub removed: Vec<LockDir>,
 }
 
 /// Who occupies a level.
@@ -79,7 +76,7 @@ pub struct Contender<'a> {
     /// How long we had waited when we told of it last.
     told: Option<Duration>,
     /// The directories of the dead that we have removed, open until the lock ends: see [`super::Guard`].
-    removed: Vec<OwnedFd>,
+    removed: Vec<LockDir>,
 }
 
 impl<'a> Contender<'a> {
@@ -180,7 +177,7 @@ impl<'a> Contender<'a> {
                         if let Turn::Inside = ending::retire(self, level, &dir)? {
                             return Ok(Turn::Inside);
                         }
-                        self.removed.push(dir.into());
+                        self.removed.push(dir);
                     }
                     Occupant::Held(info, state) => {
                         // Given back while we wait, so that a release need not wait for us.
@@ -251,11 +248,7 @@ impl<'a> Contender<'a> {
     /// Locks the guard of a level, and makes sure that it is the one that everybody else sees.
     fn lock_file(&mut self, level: &Level, mode: Mode, descend: bool) -> Result<Turn<Arc<File>>, Error> {
         loop {
-            let opened = match mode {
-                Mode::Shared => guard::open_shared(&level.guard, true),
-                Mode::Exclusive => guard::open(&level.guard, true),
-            };
-            let file = match opened {
+            let file = match guard::open(&level.guard, mode, true) {
                 Ok(file) => Arc::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && level.depth > 0 => return Ok(Turn::Gone),
                 Err(error) if mode == Mode::Shared && cannot_be_made(&error) => return Ok(Turn::Gone),
@@ -364,7 +357,7 @@ impl<'a> Contender<'a> {
     /// Takes the turnstile of `level`. `false` if it is gone with its level, or we are inside by now.
     fn queue_up(&mut self, level: &Level) -> Result<bool, Error> {
         while !self.turnstiles.iter().any(|(path, _)| *path == level.queue) {
-            let file = match guard::open(&level.queue, true) {
+            let file = match guard::open(&level.queue, Mode::Exclusive, true) {
                 Ok(file) => Arc::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
                 // Where nothing can be written there are readers only, and each of them watches.
@@ -485,33 +478,30 @@ fn is_ours(level: &Level) -> Result<bool, Error> {
 /// Opens the directory that we have just made and writes `info` into it. `None` if it is not there any more, or another
 /// has come in its place: scripts know nothing of guards.
 fn settle(level: &Level, info: &Info) -> Result<Option<File>, Error> {
-    use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
-    let dir = match open_dir(&level.dir) {
-        Ok(dir) => File::from(dir),
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => return Ok(None),
-        Err(error) => {
-            _ = fs::remove_dir(&level.dir);
-            return Err(Error::io("open the lock", &level.dir)(error.into()));
-        }
-    };
-    if !folder::is_made_by_us(&dir.metadata().map_err(Error::io("look at the lock", &level.dir))?) {
-        return Ok(None);
-    }
-    let path = level.dir.join(info::FILE_NAME);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let written = match retry_on_intr(|| openat(&dir, info::FILE_NAME, flags, Mode::RUSR | Mode::WUSR)) {
-        Ok(file) => File::from(file).write_all(info.encode().as_bytes()).inspect_err(|_| {
-            _ = unlinkat(&dir, info::FILE_NAME, AtFlags::empty());
-        }),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(error) => Err(error.into()),
-    };
-    if let Err(error) = written {
+    let settled = try_to_settle(level, info);
+    if settled.is_err() {
         // What cannot be said cannot be held: the directory goes, and the guard with the caller.
         _ = fs::remove_dir(&level.dir);
-        return Err(Error::io("write", &path)(error));
     }
-    Ok(Some(dir))
+    settled
+}
+
+fn try_to_settle(level: &Level, info: &Info) -> Result<Option<File>, Error> {
+    let dir = match open_dir(&level.dir) {
+        Ok(dir) => dir,
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP)) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(Error::io("open the lock", &level.dir)(error)),
+    };
+    if !is_made_by_us(&dir.metadata().map_err(Error::io("look at the lock", &level.dir))?) {
+        return Ok(None);
+    }
+    match write_info(&dir, info) {
+        Ok(()) => Ok(Some(dir)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("write", &level.dir.join(info::FILE_NAME))(error)),
+    }
 }
 
 /// How long a lease has left.

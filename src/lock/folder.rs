@@ -13,11 +13,8 @@ use rustix::{
 };
 use std::{
     fs::{self, DirBuilder, File},
-    io::{self, Read},
-    os::{
-        fd::OwnedFd,
-        unix::fs::{DirBuilderExt, MetadataExt},
-    },
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -105,7 +102,7 @@ impl Folder {
 /// What was found in a lock directory.
 pub struct LockDir {
     /// The directory itself: what is done through it cannot hit another that has taken its name since.
-    fd: OwnedFd,
+    file: File,
     pub inode: (u64, u64),
     pub made_by_us: bool,
     pub modified: SystemTime,
@@ -117,21 +114,20 @@ impl LockDir {
     /// Reads the lock directory at a path, or finds that there is none.
     pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
         let file = match open_dir(dir) {
-            Ok(fd) => File::from(fd),
-            Err(rustix::io::Errno::NOENT) => return Ok(None),
-            Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ELOOP)) => {
                 let dir = shown(dir);
                 return Err(Error::Refused(format!("'{dir}' is no folder, so no lock: look at it and remove it")));
             }
-            Err(error) => return Err(Error::io("open the lock", dir)(error.into())),
+            Err(error) => return Err(Error::io("open the lock", dir)(error)),
         };
         let facts = file.metadata().map_err(Error::io("look at the lock", dir))?;
-        let fd = OwnedFd::from(file);
-        let text = read_info(&fd).map_err(Error::io("read the info of the lock", dir))?;
+        let text = read_info(&file).map_err(Error::io("read the info of the lock", dir))?;
         let made_by_us = is_made_by_us(&facts);
         let info = text.as_deref().and_then(Info::decode);
         Ok(Some(LockDir {
-            fd,
+            file,
             inode: (facts.dev(), facts.ino()),
             made_by_us,
             modified: facts.modified().unwrap_or(SystemTime::UNIX_EPOCH),
@@ -149,19 +145,13 @@ impl LockDir {
         if !self.made_by_us {
             // Whoever dies after this step leaves a directory without `info`, and nobody is to take it for one that a
             // script is setting up. One of another user cannot be marked, and is only waited for.
-            _ = rustix::fs::fchmod(&self.fd, Mode::RWXU | Mode::SVTX);
+            _ = rustix::fs::fchmod(&self.file, Mode::RWXU | Mode::SVTX);
         }
-        ignore_missing(rustix::fs::unlinkat(&self.fd, FILE_NAME, rustix::fs::AtFlags::empty()).map_err(Into::into))
+        ignore_missing(rustix::fs::unlinkat(&self.file, FILE_NAME, rustix::fs::AtFlags::empty()).map_err(Into::into))
     }
 }
 
-impl From<LockDir> for OwnedFd {
-    fn from(dir: LockDir) -> Self {
-        dir.fd
-    }
-}
-
-fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
+fn read_info(dir: &File) -> io::Result<Option<Vec<u8>>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match retry_on_intr(|| rustix::fs::openat(dir, FILE_NAME, flags, Mode::empty())) {
         Ok(fd) => File::from(fd),
@@ -178,15 +168,24 @@ fn read_info(dir: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
     Ok((text.len() as u64 <= MAX_BYTES).then_some(text))
 }
 
+/// Writes `info` into a lock directory that has none. One that cannot be written whole is removed.
+pub fn write_info(dir: &File, info: &Info) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = retry_on_intr(|| rustix::fs::openat(dir, FILE_NAME, flags, Mode::RUSR | Mode::WUSR))?;
+    File::from(file).write_all(info.encode().as_bytes()).inspect_err(|_| {
+        _ = rustix::fs::unlinkat(dir, FILE_NAME, rustix::fs::AtFlags::empty());
+    })
+}
+
 /// Whether memlatch made a lock directory, and no script.
 pub fn is_made_by_us(facts: &fs::Metadata) -> bool {
     facts.mode() & STICKY != 0
 }
 
 /// Opens a lock directory, and nothing that a link leads to.
-pub fn open_dir(dir: &Path) -> rustix::io::Result<OwnedFd> {
+pub fn open_dir(dir: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    retry_on_intr(|| rustix::fs::open(dir, flags, Mode::empty()))
+    Ok(File::from(retry_on_intr(|| rustix::fs::open(dir, flags, Mode::empty()))?))
 }
 
 /// Makes a lock directory. `false` if there is one already.

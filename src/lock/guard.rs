@@ -32,23 +32,20 @@ pub enum Waited {
     CalledOff,
 }
 
-/// Opens a guard, and makes it if `create`. The descriptor is writable, because NFS grants an exclusive lock on no other.
-pub fn open(path: &Path, create: bool) -> io::Result<File> {
-    options().write(true).create(create).truncate(false).mode(0o600).open(path)
-}
-
-/// Opens a guard to lock it shared, or to ask about it: where nothing can be written, one that is there can still be locked.
-pub fn open_shared(path: &Path, create: bool) -> io::Result<File> {
-    open(path, create).or_else(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => options().open(path).map_err(|_| error),
-        _ => Err(error),
-    })
-}
-
-fn options() -> OpenOptions {
+/// Opens a guard for a lock of this mode, and makes it if `create`.
+///
+/// The descriptor is writable, because NFS grants an exclusive lock on no other. Where nothing can be written, a guard that
+/// is there can still be locked shared.
+pub fn open(path: &Path, mode: Mode, create: bool) -> io::Result<File> {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    options
+    match options.clone().write(true).create(create).truncate(false).mode(0o600).open(path) {
+        Err(error) if mode == Mode::Shared && matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+            options.open(path).map_err(|_| error)
+        }
+        result => result,
+    }
 }
 
 /// Takes the lock if it is free at this moment.

@@ -34,7 +34,7 @@ pub mod waiters;
 
 use self::{
     contend::{Contender, Entered},
-    folder::Folder,
+    folder::{Folder, LockDir},
     holder::{Doubt, State},
     info::{Info, Kind},
     level::Level,
@@ -45,7 +45,6 @@ use std::{
     fmt,
     fs::File,
     io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -194,7 +193,7 @@ pub struct Guard {
     /// (`discard` in ext4(5)), and the next in line need not wait for that.
     dir: File,
     /// The directories of dead holders that the lock came after.
-    _removed: Vec<OwnedFd>,
+    _removed: Vec<LockDir>,
 }
 
 /// Holding a `SharedGuard` keeps writers out, not readers.

@@ -46,7 +46,7 @@ pub fn backup_of(given: &Path, number: u32) -> PathBuf {
 ///
 /// The copy is complete before any other backup moves. Gives the number that was free, if there was something to copy:
 /// those below it have moved up by one.
-pub fn back_up(
+pub(super) fn back_up(
     given: &Path,
     source: &Path,
     keep: Keep,

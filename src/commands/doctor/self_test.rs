@@ -55,7 +55,9 @@ pub fn run(folder: &Path) -> Verdict {
 }
 
 fn try_locks(path: &Path) -> Verdict {
-    let (one, two) = match guard::open(path, true).and_then(|one| Ok((one, guard::open(path, false)?))) {
+    let (one, two) = match guard::open(path, Mode::Exclusive, true)
+        .and_then(|one| Ok((one, guard::open(path, Mode::Exclusive, false)?)))
+    {
         Ok(files) => files,
         Err(error) => return Verdict::NoFile(error),
     };
@@ -118,7 +120,7 @@ fn asked(path: &Path, expected: &str, otherwise: &str) -> Result<(), String> {
 pub fn probe(file: &Path, console: &Console) -> Result<Exit, Failure> {
     let mut granted = String::new();
     for (mode, word) in [(Mode::Exclusive, "exclusive\n"), (Mode::Shared, "shared\n")] {
-        let fresh = guard::open(file, false).map_err(Failure::failed)?;
+        let fresh = guard::open(file, Mode::Exclusive, false).map_err(Failure::failed)?;
         if guard::try_lock(&fresh, mode).map_err(Failure::failed)? {
             granted.push_str(word);
         }
@@ -135,7 +137,7 @@ mod tests {
     fn two_locks_that_do_not_exclude_are_found_out() {
         // Two files stand in for one on a file system that grants a lock twice.
         let folder = tempfile::tempdir().unwrap();
-        let open = |name: &str| guard::open(&folder.path().join(name), true).unwrap();
+        let open = |name: &str| guard::open(&folder.path().join(name), Mode::Exclusive, true).unwrap();
         let found = compare(&open("one"), &open("two"), &folder.path().join("one"));
         assert_eq!(found, Err("two exclusive locks were granted to one process".to_owned()));
     }
