@@ -1,11 +1,11 @@
 //! What holds for any bytes. The fuzz targets look for bytes for which it does not; the tests repeat the corpus that
 //! they grew.
 
-use memlatch::{
+use memlatch_jq::{
     document::{self, Layout},
     filter::{Program, compile, on_large_stack},
-    lock::info::{Info, Kind},
 };
+use memlatch_lock::info::{Info, Kind};
 
 /// Whatever an `info` file holds, it is read without a panic, and what was read is written so that it is read again.
 pub fn info(text: &[u8]) {

@@ -11,22 +11,18 @@ pub mod settings;
 
 pub mod commands;
 
-pub mod lock;
-pub mod process;
-
-pub mod document;
-pub mod filter;
-pub mod value;
-
 pub mod diff;
 pub mod schema;
-
-pub mod replace;
 
 pub mod failure;
 pub mod report;
 
 mod manual;
+
+use memlatch_jq::{document, filter, value};
+use memlatch_lock as lock;
+use memlatch_os as process;
+use memlatch_replace as replace;
 
 use cli::Request;
 use commands::Exit;

@@ -1,3 +1,3 @@
 #![no_main]
 
-memlatch::program!(memlatch::run);
+memlatch_os::program!(memlatch::run);

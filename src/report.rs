@@ -6,9 +6,10 @@ pub mod terminal;
 use crate::{
     diff::Style,
     failure::{Failure, Kind},
-    lock::{Event, Observer, info::Info, shown},
+    lock::{Event, Observer, info::Info},
     settings,
 };
+use memlatch_os::paths::shown;
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
     path::Path,

@@ -8,7 +8,8 @@
 //! Numbers are compared as what most programs read: 64-bit integers, or else the nearest double. What is beyond a double
 //! counts as the largest one.
 
-use crate::{document::DocumentError, lock::shown, value::Value};
+use crate::{document::DocumentError, value::Value};
+use memlatch_os::paths::shown;
 use std::{
     fmt,
     path::{Path, PathBuf},

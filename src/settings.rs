@@ -1,6 +1,7 @@
 //! The environment variables, one function each. Unset and empty are the same, as in the shell's `${NAME:-default}`.
 
-use crate::process::Pid;
+pub use memlatch_lock::environment::{INSIDE, Owner, inside, is_in_client};
+
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 /// A variable, or the option that overrides it, whose value means nothing.
@@ -45,14 +46,6 @@ pub fn lock_retry() -> Result<Duration, Error> {
     Ok(seconds_in("LOCK_RETRY", 0.1)?.max(Duration::from_millis(1)))
 }
 
-/// Who is to own a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// The AI client that runs the command.
-    Client,
-    Process(Pid),
-}
-
 /// The process that owns what `acquire` takes: `LOCK_OWNER`.
 pub fn lock_owner() -> Result<Option<Owner>, Error> {
     value("LOCK_OWNER").map(|text| owner("LOCK_OWNER", &text.to_string_lossy())).transpose()
@@ -62,45 +55,6 @@ pub fn lock_owner() -> Result<Option<Owner>, Error> {
 pub fn owner(source: &str, text: &str) -> Result<Owner, Error> {
     let wrong = |_| Error(format!("{source} is '{text}'; give a process number, or the word client for an AI client"));
     if text == "client" { Ok(Owner::Client) } else { text.parse().map(Owner::Process).map_err(wrong) }
-}
-
-/// An AI client, and how it can be known.
-pub struct Client {
-    pub name: &'static str,
-    /// The names of its program, in lower case.
-    pub programs: &'static [&'static str],
-    /// Variables that it sets for the commands that it runs.
-    marks: &'static [&'static str],
-    /// The variable by which it tells its commands its PID.
-    pid: Option<&'static str>,
-}
-
-/// The clients that are known. Only names that no other well-known program bears are in it.
-pub const CLIENTS: [Client; 5] = [
-    Client { name: "claude-code", programs: &["claude"], marks: &["CLAUDECODE"], pid: Some("CLAUDE_PID") },
-    Client {
-        name: "cursor",
-        programs: &["cursor", "cursor-agent", "cursor helper", "cursor helper (plugin)"],
-        marks: &["CURSOR_AGENT"],
-        pid: None,
-    },
-    Client { name: "codex", programs: &["codex"], marks: &["CODEX_SANDBOX", "CODEX_THREAD_ID"], pid: None },
-    Client { name: "gemini", programs: &["gemini"], marks: &["GEMINI_CLI"], pid: None },
-    Client { name: "opencode", programs: &["opencode"], marks: &["OPENCODE"], pid: Some("OPENCODE_PID") },
-];
-
-impl Client {
-    /// The PID that this client has told its commands, as it stands in the environment: a shell that outlived the
-    /// client, or was never its own, may have inherited it all the same.
-    pub fn told_pid(&self) -> Option<Pid> {
-        value(self.pid?)?.to_str()?.parse().ok()
-    }
-}
-
-/// Whether an AI client runs this command, as far as the environment tells. `AI_AGENT` is what several agree on.
-pub fn is_in_client() -> bool {
-    let marks = CLIENTS.iter().flat_map(|client| client.marks.iter().copied().chain(client.pid));
-    marks.chain(["AI_AGENT"]).any(|mark| value(mark).is_some())
 }
 
 /// Whether to tell each step: `LOCK_DEBUG` is 1.
@@ -122,15 +76,6 @@ pub fn terminal_has_color() -> bool {
     value("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// The variable by which `with` tells its command, and what that starts, which holds they work under.
-pub const INSIDE: &str = "MEMLATCH_INSIDE";
-
-/// The tokens of the holds that this process was started under.
-pub fn inside() -> Vec<String> {
-    let tokens = value(INSIDE).unwrap_or_default();
-    tokens.to_string_lossy().split(',').filter(|token| !token.is_empty()).map(str::to_owned).collect()
-}
-
 /// Where the system looks for commands: `PATH`.
 pub fn search_path() -> Vec<PathBuf> {
     value("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
@@ -149,11 +94,6 @@ pub fn own_program() -> std::io::Result<PathBuf> {
 /// The name that this program was called by: `argv[0]`.
 pub fn called_name() -> Option<PathBuf> {
     env::args_os().next().map(PathBuf::from)
-}
-
-/// The local time zone, if it is named: `TZ`.
-pub fn time_zone() -> Option<String> {
-    value("TZ").map(|zone| zone.to_string_lossy().into_owned())
 }
 
 /// The definition of an exported bash function, which bash keeps in the environment under this name.

@@ -436,8 +436,9 @@ fn if_defined<T>(found: Result<Option<T>, MatchesError>) -> Option<T> {
 }
 
 fn text(word: OsString, what: &str) -> Result<String, Failure> {
-    word.into_string()
-        .map_err(|word| Failure::usage(format!("{what} is not UTF-8: '{}'", crate::lock::shown(Path::new(&word)))))
+    word.into_string().map_err(|word| {
+        Failure::usage(format!("{what} is not UTF-8: '{}'", memlatch_os::paths::shown(Path::new(&word))))
+    })
 }
 
 #[cfg(test)]

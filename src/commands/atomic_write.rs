@@ -11,13 +11,13 @@ use crate::{
     lock::{
         self, Claim,
         info::{Kind, new_token},
-        shown,
         target::Target,
     },
     replace,
     report::Console,
     schema::Schema,
 };
+use memlatch_os::paths::shown;
 use std::io::{self, Read};
 
 /// Writes the file.

@@ -5,11 +5,11 @@ use crate::{
         census::Sighting,
         holder::{self, State},
         info::{Info, utc},
-        shown,
         waiters::Waiters,
     },
     process,
 };
+use memlatch_os::paths::shown;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 

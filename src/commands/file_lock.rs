@@ -13,12 +13,13 @@ use crate::{
         census::{self, Cleaned, Sighting},
         holder::Cause,
         info::{self, Info},
-        lease, shown,
+        lease,
         target::LockId,
     },
     process,
     report::Console,
 };
+use memlatch_os::paths::shown;
 use serde_json::{Value, json};
 use std::path::Path;
 

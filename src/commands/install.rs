@@ -1,7 +1,8 @@
 //! `memlatch install`: links for the four tools, with and without `.sh`.
 
 use super::Exit;
-use crate::{failure::Failure, lock::shown, multicall::Tool, report::Console, settings};
+use crate::{failure::Failure, multicall::Tool, report::Console, settings};
+use memlatch_os::paths::shown;
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt, symlink},

@@ -6,9 +6,10 @@ use crate::{
     document,
     failure::Failure,
     filter,
-    lock::{self, shown, target::Target},
+    lock::{self, target::Target},
     report::Console,
 };
+use memlatch_os::paths::shown;
 use std::{
     fs::File,
     io::{self, Read as _, Write},

@@ -9,11 +9,12 @@ use crate::{
     diff, document,
     failure::Failure,
     filter::{self, Value},
-    lock::{self, Claim, Guard, info::Kind, shown, target::Target},
+    lock::{self, Claim, Guard, info::Kind, target::Target},
     process, replace,
     report::Console,
     settings,
 };
+use memlatch_os::paths::shown;
 use std::{
     fs,
     io::{self, Write},

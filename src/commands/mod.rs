@@ -16,10 +16,11 @@ use crate::{
     document,
     failure::Failure,
     filter::Value,
-    lock::{folder::Folder, shown, target::Target},
+    lock::{folder::Folder, target::Target},
     schema::{Schema, Unusable},
     settings,
 };
+use memlatch_os::paths::shown;
 use std::path::Path;
 
 /// The exit status of a command that did what it was asked for, where that is not simply 0.

@@ -5,8 +5,8 @@ use crate::{
     document,
     failure::Failure,
     filter::{self, Bindings, Filter, Value},
-    lock::shown,
 };
+use memlatch_os::paths::shown;
 use std::{fs, ops::ControlFlow, path::Path, process, sync::mpsc, thread, time::Duration};
 
 /// A compiled filter with its variables.

@@ -7,11 +7,12 @@ use super::atomic_write;
 use crate::{
     cli,
     failure::Failure,
-    lock::{shown, target::Target},
+    lock::target::Target,
     replace::{self, Backup, Keep},
     report::Console,
     schema::Schema,
 };
+use memlatch_os::paths::shown;
 use std::time::SystemTime;
 
 /// Puts a backup back.

@@ -12,8 +12,7 @@ use crate::{
         census::{self, Sighting},
         folder::Folder,
         holder::{Doubt, State},
-        info::{Info, escape},
-        shown,
+        info::Info,
         waiters::Waiters,
     },
     process::{Interrupt, Interrupts},
@@ -23,6 +22,7 @@ use crate::{
         terminal::{Color, Screen, Terminal},
     },
 };
+use memlatch_os::paths::{escape, shown};
 use serde_json::{Value, json};
 use std::{
     io::{self, Write},

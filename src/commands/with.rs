@@ -4,11 +4,12 @@ use super::{Exit, lock_folder, resolve};
 use crate::{
     cli::With,
     failure::{Failure, Kind},
-    lock::{self, Claim, Guard, info, shown, target::Target},
+    lock::{self, Claim, Guard, info, target::Target},
     process::{Signals, deliver, shares_group},
     report::Console,
     settings,
 };
+use memlatch_os::paths::shown;
 use std::{
     ffi::{OsStr, OsString},
     io,

@@ -9,8 +9,9 @@ mod levels;
 mod pages;
 mod zsh;
 
-use crate::{cli::Shell, commands::Exit, failure::Failure, lock::shown, multicall::Tool, report::Console};
+use crate::{cli::Shell, commands::Exit, failure::Failure, multicall::Tool, report::Console};
 use levels::Level;
+use memlatch_os::paths::shown;
 use std::{fs, io, os::unix::fs::symlink, path::Path};
 
 /// Prints the completions of the four tools, their `.sh` links and memlatch itself.

@@ -27,6 +27,11 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+/// The sources of the product: the tool and its crates.
+fn product() -> Vec<PathBuf> {
+    rust_files("src").into_iter().chain(rust_files("crates")).collect()
+}
+
 /// What compiles: neither comments nor the tests inside a module, which stand at its end.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("a source file");
@@ -35,11 +40,11 @@ fn code(path: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Fails for each line outside the `allowed` paths in `src/` that has one of the `words`.
+/// Fails for each line outside the `allowed` paths of the product that has one of the `words`.
 #[track_caller]
 fn only_in(allowed: &[&str], words: &[&str]) {
     let mut strays = Vec::new();
-    for path in rust_files("src") {
+    for path in product() {
         let name = path.strip_prefix(root()).expect("a path below").display().to_string();
         if allowed.iter().any(|allowed| name == *allowed || allowed.ends_with('/') && name.starts_with(allowed)) {
             continue;
@@ -65,34 +70,29 @@ fn contains_word(line: &str, word: &str) -> bool {
 
 #[test]
 fn the_filter_engine_alone_knows_jaq() {
-    only_in(&["src/filter/"], &["jaq_core", "jaq_std", "jaq_json"]);
+    only_in(&["crates/jq/src/filter/"], &["jaq_core", "jaq_std", "jaq_json"]);
 }
 
 #[test]
 fn replacement_alone_knows_tempfile() {
-    only_in(&["src/replace.rs"], &["tempfile"]);
+    only_in(&["crates/replace/src/lib.rs"], &["tempfile"]);
 }
 
 #[test]
 fn schemas_and_differences_each_have_one_home() {
-    only_in(&["src/schema/"], &["jsonschema"]);
+    only_in(&["crates/schema/src/"], &["jsonschema"]);
     only_in(&["src/schema.rs"], &["memlatch_schema"]);
     only_in(&["src/diff.rs"], &["similar"]);
 }
 
 #[test]
 fn the_guard_alone_knows_fs2() {
-    only_in(&["src/lock/guard.rs"], &["fs2"]);
+    only_in(&["crates/lock/src/guard.rs"], &["fs2"]);
 }
 
 #[test]
-fn the_process_module_alone_is_unsafe() {
-    only_in(&["src/process/"], &["unsafe"]);
-}
-
-#[test]
-fn operating_systems_differ_in_the_process_module_alone() {
-    only_in(&["src/process/"], &["target_os", "cfg(unix)", "cfg(windows)"]);
+fn operating_systems_differ_in_one_crate_alone() {
+    only_in(&["crates/os/src/"], &["target_os", "cfg(unix)", "cfg(windows)"]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn report_alone_prints() {
 
 #[test]
 fn one_file_knows_the_terminal() {
-    only_in(&["src/report/terminal.rs", "src/process/"], &["termios", "tcgetattr", "tcsetattr", "tcgetwinsize"]);
+    only_in(&["src/report/terminal.rs", "crates/os/src/"], &["termios", "tcgetattr", "tcsetattr", "tcgetwinsize"]);
 }
 
 #[test]
@@ -114,7 +114,10 @@ fn the_command_line_alone_knows_clap() {
 #[test]
 fn settings_alone_reads_the_environment() {
     // `$ENV` and the search path of modules are the language's own.
-    only_in(&["src/settings.rs", "src/filter/"], &["env::var", "env::var_os", "env::vars", "env::vars_os"]);
+    only_in(
+        &["src/settings.rs", "crates/jq/src/filter/", "crates/lock/src/environment.rs"],
+        &["env::var", "env::var_os", "env::vars", "env::vars_os"],
+    );
 }
 
 #[test]
@@ -132,7 +135,7 @@ fn no_leaf_knows_failure_or_report() {
 
 #[test]
 fn every_module_opens_with_what_it_is_for() {
-    let silent: Vec<PathBuf> = rust_files("src")
+    let silent: Vec<PathBuf> = product()
         .into_iter()
         .filter(|path| !path.ends_with("main.rs"))
         .filter(|path| !fs::read_to_string(path).expect("a source file").starts_with("//! "))
@@ -143,7 +146,7 @@ fn every_module_opens_with_what_it_is_for() {
 #[test]
 fn no_test_is_ignored() {
     let mark = concat!("#[", "ignore");
-    for path in rust_files("tests").into_iter().chain(rust_files("src")) {
+    for path in rust_files("tests").into_iter().chain(product()) {
         let text = fs::read_to_string(&path).expect("a source file");
         assert!(!text.contains(mark), "{}", path.display());
     }
@@ -168,7 +171,7 @@ fn nothing_is_left_to_do_later_and_nothing_is_printed_for_debugging() {
         concat!("to", "do!("),
         concat!("unimple", "mented!("),
     ];
-    for path in rust_files("src").into_iter().chain(rust_files("tests")) {
+    for path in product().into_iter().chain(rust_files("tests")) {
         let text = fs::read_to_string(&path).expect("a source file");
         for mark in marks {
             assert!(!text.contains(mark), "{mark} in {}", path.display());
@@ -182,21 +185,21 @@ fn source_files_stay_small() {
         let lines = code(&path).lines().filter(|line| !line.trim().is_empty()).count();
         let name = path.strip_prefix(root()).expect("a path below").display().to_string();
         // The grammar and the natives of the language are long flat tables.
-        let limit = if name.starts_with("src/filter/") { 1100 } else { 450 };
+        let limit = if name.starts_with("crates/jq/src/filter/") { 1100 } else { 450 };
         assert!(lines <= limit, "{name} has {lines} lines of code; it asks for a second noun");
     }
 }
 
 #[test]
 fn every_dependency_is_argued_in_the_architecture() {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
-    let Ok(architecture) = fs::read_to_string(root().join("docs/architecture.md")) else { return };
-    let mut inside = false;
-    for line in manifest.lines() {
-        if line.starts_with('[') {
-            inside = line == "[dependencies]";
-        } else if let (true, Some((name, _))) = (inside, line.split_once('=')) {
-            assert!(architecture.contains(name.trim()), "{} is not in docs/architecture.md", name.trim());
+    let architecture = fs::read_to_string(root().join("docs/architecture.md")).expect("the architecture");
+    let crates = fs::read_dir(root().join("crates")).expect("the crates").flatten().map(|entry| entry.path());
+    for manifest in crates.chain([root().to_owned()]).map(|folder| folder.join("Cargo.toml")) {
+        let manifest = fs::read_to_string(manifest).expect("a manifest");
+        let lines = manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+        for line in lines.take_while(|line| !line.starts_with('[')).filter(|line| line.contains('=')) {
+            let name = line.split(['=', '.', ' ']).next().expect("a name");
+            assert!(architecture.contains(name), "{name} is not in docs/architecture.md");
         }
     }
 }

@@ -218,7 +218,7 @@ fn documents_print_as_a_real_jq_prints_them() {
     let Some(jq) = jq() else { return };
     let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(documents in prop::collection::vec(json(), 20))| {
-        use memlatch::document::{Indent, Layout, parse, write};
+        use memlatch_jq::document::{Indent, Layout, parse, write};
         for (options, indent, sort_keys) in [
             (&["."][..], Indent::Spaces(2), false),
             (&["-c", "."], Indent::Compact, false),

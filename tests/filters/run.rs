@@ -1,7 +1,7 @@
 //! Programs run through the library.
 
-use memlatch::document::{self, Layout};
-use memlatch::filter::{Bindings, Input, Program, RunError, compile, on_large_stack};
+use memlatch_jq::document::{self, Layout};
+use memlatch_jq::filter::{Bindings, Input, Program, RunError, compile, on_large_stack};
 use std::{ops::ControlFlow, path::PathBuf};
 
 /// What a run gave: compact outputs, then the error that ended it.

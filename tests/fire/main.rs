@@ -17,6 +17,7 @@ mod holders;
 mod hostile;
 mod order;
 mod properties;
+#[expect(unsafe_code, reason = "it traces another process")]
 mod puppet;
 mod scene;
 mod schedules;

@@ -1,11 +1,12 @@
 //! Properties of the pure parts, over what nobody would think of.
 
-use memlatch::{
+use memlatch::multicall::dispatch;
+use memlatch_jq::{
     document::{self, Indent, Layout},
     filter::on_large_stack,
-    lock::info::{Info, Kind, escape},
-    multicall::dispatch,
 };
+use memlatch_lock::info::{Info, Kind};
+use memlatch_os::paths::escape;
 use proptest::{collection::vec, prelude::*};
 use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
 

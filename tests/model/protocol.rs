@@ -1,6 +1,6 @@
 //! The lock protocol as a state machine: what three processes do to one target's lock, one system call at a time.
 //!
-//! It follows `src/lock/contend.rs` function by function: a [`Step`] bears the name of the function that makes the
+//! It follows `crates/lock/src/contend.rs` function by function: a [`Step`] bears the name of the function that makes the
 //! system call, and the comments say where the model is coarser. Not modelled: shell scripts, other hosts and
 //! namespaces, time-outs (a process that gives up leaves what a killed one leaves), several targets.
 

@@ -144,7 +144,7 @@ fn version_of(binary: &Path) -> String {
     if version.is_empty() {
         "of a version that it does not tell".to_owned()
     } else {
-        crate::lock::info::escape(version.as_bytes())
+        memlatch_os::paths::escape(version.as_bytes())
     }
 }
 

@@ -19,7 +19,6 @@ use crate::{
     lock::{
         census::{self, Sighting},
         folder::Folder,
-        quoted, shown,
     },
     report::{
         Console,
@@ -27,6 +26,7 @@ use crate::{
     },
     settings,
 };
+use memlatch_os::paths::{quoted, shown};
 use serde_json::{Value, json};
 use std::{
     io::{self, Write},

@@ -23,6 +23,7 @@ pub mod census;
 mod client;
 mod contend;
 mod ending;
+pub mod environment;
 pub mod folder;
 pub mod guard;
 pub mod holder;
@@ -40,7 +41,10 @@ use self::{
     level::Level,
     target::Target,
 };
-use crate::process::Pid;
+use memlatch_os::{
+    self as process, Pid,
+    paths::{quoted, shown},
+};
 use std::{
     fmt,
     fs::File,
@@ -167,18 +171,6 @@ impl fmt::Display for Busy {
     }
 }
 
-/// A path as it may be shown.
-pub fn shown(path: &Path) -> String {
-    info::escape(path.as_os_str().as_encoded_bytes())
-}
-
-/// A path as a word of a command line that people may copy.
-pub fn quoted(path: &Path) -> String {
-    let text = shown(path);
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 /// Holding a `Guard` is holding the lock.
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct Guard {
@@ -254,7 +246,7 @@ impl Guard {
     /// Lets the programs that this process starts share the kernel lock: if this process is killed, the lock stays
     /// held until they have ended.
     pub fn inherit(&self) -> io::Result<()> {
-        crate::process::inherit(&self.file)
+        memlatch_os::inherit(&self.file)
     }
 
     /// Gives the lock back. If that fails, the kernel frees the guard with this process all the same, and the next

@@ -22,12 +22,13 @@ macro_rules! program {
         ///
         /// Nobody else may call it: it believes what it is told of the command line.
         #[unsafe(no_mangle)]
+        #[expect(unsafe_code, reason = "the name and the arguments are the C library's")]
         pub unsafe extern "C" fn main(
             count: std::ffi::c_int,
             words: *const *const std::ffi::c_char,
         ) -> std::ffi::c_int {
             // SAFETY: these are the arguments of the C library's call.
-            unsafe { $crate::process::start(count, words, $run) }
+            unsafe { $crate::start(count, words, $run) }
         }
     };
 }

@@ -1,5 +1,6 @@
 //! Which file is meant: one target has one lock, however its path is spelled.
 
+use memlatch_os::paths::folder_of;
 use sha2::{Digest, Sha256};
 use std::{
     ffi::OsString,
@@ -96,13 +97,5 @@ fn missing(path: &Path) -> io::Result<PathBuf> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// The folder that a path lies in; that of a bare name is `.`, where [`Path::parent`] says "".
-pub fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }

@@ -9,7 +9,7 @@ use super::{
     level::Level,
     target::Target,
 };
-use crate::process;
+use memlatch_os as process;
 use std::{
     fs::{self, File},
     io, mem,

@@ -188,7 +188,7 @@ pub fn strflocaltime(v: Value, format: Value) -> Outcome {
 
 /// The zone's abbreviation, where the environment tells; its distance from UTC elsewhere.
 fn zone_name(zone: i64) -> String {
-    match crate::settings::time_zone() {
+    match time_zone() {
         _ if zone == 0 => "UTC".into(),
         Some(name) if name.len() < 6 && name.bytes().all(|b| b.is_ascii_alphabetic()) => name,
         _ => format!("{}{:02}", if zone < 0 { '-' } else { '+' }, zone.abs() / 3600),
@@ -527,4 +527,9 @@ impl Reader<'_> {
         }
         Some(())
     }
+}
+
+/// The local time zone, if it is named: `TZ`.
+fn time_zone() -> Option<String> {
+    std::env::var_os("TZ").filter(|zone| !zone.is_empty()).map(|zone| zone.to_string_lossy().into_owned())
 }

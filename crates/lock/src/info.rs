@@ -3,6 +3,7 @@
 //! The first three lines are those of the shell scripts that memlatch replaces; scripts that still run read them.
 //! `KIND` stands last and seals the file: without it the text is a script's, or was never finished.
 
+use memlatch_os::paths::escape;
 use std::{fmt, path::PathBuf};
 
 /// The file's name within a lock directory.
@@ -63,7 +64,7 @@ pub struct Info {
     pub boot: Option<String>,
     /// Names the PID namespace that the PID belongs to.
     pub namespace: Option<String>,
-    /// When the PID's process started, in the unit of [`crate::process::Process::started`].
+    /// When the PID's process started, in the unit of [`memlatch_os::Process::started`].
     pub started: Option<u64>,
     /// When a lease ends by itself: seconds since 1970, UTC.
     pub expires: Option<i64>,
@@ -210,38 +211,6 @@ fn shorten(command: &str) -> String {
         Some((end, _)) => format!("{}…", &command[..end]),
         None => command.to_owned(),
     }
-}
-
-/// Makes bytes safe for one line and for a terminal: control and invisible characters, backslashes and what is not
-/// UTF-8 become `\n`, `\x1b`, `\u{202e}` and the like.
-pub fn escape(bytes: &[u8]) -> String {
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
-    if let (true, Ok(text)) = (bytes.iter().all(is_plain), std::str::from_utf8(bytes)) {
-        return text.to_owned();
-    }
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            match char {
-                '\\' => text.push_str("\\\\"),
-                '\n' => text.push_str("\\n"),
-                '\t' => text.push_str("\\t"),
-                '\r' => text.push_str("\\r"),
-                _ if char.is_ascii_control() => text.push_str(&format!("\\x{:02x}", char as u32)),
-                _ if char.is_control() || is_invisible(char) => text.push_str(&format!("\\u{{{:x}}}", char as u32)),
-                _ => text.push(char),
-            }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
-
-/// Marks that turn or hide text around them, see Unicode's technical report 36 on visual spoofing.
-fn is_invisible(char: char) -> bool {
-    matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Undoes [`escape`]; an escape that it would not write stands for itself.

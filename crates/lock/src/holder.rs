@@ -2,8 +2,8 @@
 
 use super::info::{Info, Kind, utc};
 use crate::{
+    environment,
     process::{self, Pid, Process},
-    settings,
 };
 use std::cell::OnceCell;
 
@@ -101,7 +101,7 @@ impl Here {
 
     /// Whether this process works inside the hold that `info` tells of.
     pub fn is_inside(&self, info: &Info) -> bool {
-        let told = info.token.as_ref().is_some_and(|token| settings::inside().contains(token));
+        let told = info.token.as_ref().is_some_and(|token| environment::inside().contains(token));
         told || (info.kind != Kind::Script && self.descends_from(info))
     }
 
@@ -153,7 +153,10 @@ pub fn describe(info: Option<&Info>, state: &State) -> String {
         (State::Dead(Cause::Expired(pid)), _) => format!("STALE (the lease of process {pid} has expired)"),
         (State::Dead(Cause::Unfinished), _) => "STALE (it names no holder)".to_owned(),
         (State::Unknown(Doubt::OtherHost(host)), _) => {
-            format!("UNKNOWN (held on host {}, cannot be judged from here)", super::info::escape(host.as_bytes()))
+            format!(
+                "UNKNOWN (held on host {}, cannot be judged from here)",
+                memlatch_os::paths::escape(host.as_bytes())
+            )
         }
         (State::Unknown(Doubt::OtherNamespace), _) => {
             "UNKNOWN (held in another PID namespace, cannot be judged from here)".to_owned()

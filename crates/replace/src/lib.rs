@@ -13,7 +13,7 @@
 //! for a moment. Hard links are split: the name that is written gets a new file. Extended attributes are not carried over.
 //! The disk is trusted to keep what it has acknowledged.
 
-use crate::lock::target::folder_of;
+use memlatch_os::paths::folder_of;
 use std::{
     ffi::{OsStr, OsString},
     fmt,
@@ -64,7 +64,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = crate::lock::shown(&self.path);
+        let path = memlatch_os::paths::shown(&self.path);
         write!(f, "cannot {} '{path}': {}", self.doing, self.source)?;
         f.write_str(match self.aftermath {
             Aftermath::Unchanged => "; the file is as it was",

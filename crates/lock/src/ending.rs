@@ -12,7 +12,7 @@ use super::{
     level::Level,
     target::Target,
 };
-use crate::replace;
+use memlatch_replace as replace;
 use std::{fs, io};
 
 /// Ends a hold. The caller holds the exclusive guard of `level`.

@@ -127,7 +127,7 @@ impl<'s> Units<'s> {
 
     /// Makes `~/.jq`, if that is a file, a part of the main program.
     pub fn include_home(&mut self, main: usize) -> Result<(), LinkError> {
-        let Some(home) = crate::settings::home() else {
+        let Some(home) = home() else {
             return Ok(());
         };
         let path = home.join(".jq");
@@ -281,4 +281,9 @@ pub fn describe(name: &Value, search: &Value) -> Result<Value, Failure> {
     let defs = module.functions.iter().map(|f| Value::from(format!("{}/{}", f.name, f.args.len())));
     map.insert("defs".into(), defs.collect());
     Ok(Value::object(map))
+}
+
+/// The user's own directory, where `~/.jq` is.
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }

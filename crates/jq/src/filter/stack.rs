@@ -28,7 +28,7 @@ fn here() -> usize {
 ///
 /// The system may have no address space left.
 pub fn on_large_stack<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result<T> {
-    crate::process::on_stack(SIZE, || {
+    memlatch_os::on_stack(SIZE, || {
         let outer = BASE.replace(here());
         let result = f();
         BASE.set(outer);

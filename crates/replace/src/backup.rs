@@ -4,8 +4,8 @@
 //! crash between any two steps costs no backup but the one that had to go, and leaves a number free at worst, which the
 //! next write fills. `FILE.bak` itself is never missing: it is linked to its new name, and then replaced.
 
-use super::{Aftermath, Durability, Error, create, keep_owner_and_mode, plain_file};
-use crate::lock::target::folder_of;
+use crate::{Aftermath, Durability, Error, create, keep_owner_and_mode, plain_file};
+use memlatch_os::paths::folder_of;
 use std::{
     fs::{self, File, Metadata},
     io::{self, Read},

@@ -8,13 +8,14 @@ use super::{
     holder::{self, Here, State},
     info::{Info, Kind},
     level::Level,
-    shown, take,
+    take,
     target::{LockId, Target},
 };
 use crate::{
+    environment::Owner,
     process::{self, Pid, Process},
-    settings::Owner,
 };
+use memlatch_os::paths::shown;
 use std::{path::PathBuf, time::Duration};
 
 /// Until when a lease lasts, if nobody releases it.

@@ -2,7 +2,7 @@
 //! for this: the kernel knows who sleeps in `flock`.
 
 use super::{census::Sighting, guard};
-use crate::process::{FileLocks, Pid, Standing};
+use memlatch_os::{FileLocks, Pid, Standing};
 use std::{collections::BTreeSet, io, path::Path};
 
 /// Who waited for which lock at one moment.

@@ -6,8 +6,8 @@
 
 use super::Error;
 use crate::{
+    environment::{CLIENTS, Client},
     process::{self, Process},
-    settings::{CLIENTS, Client},
 };
 
 /// Programs that run another one, which they are given as their first argument.

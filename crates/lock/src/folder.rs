@@ -4,9 +4,9 @@ use super::{
     Error, Event, Observer,
     info::{FILE_NAME, Info, MAX_BYTES},
     level::Level,
-    shown,
     target::LockId,
 };
+use memlatch_os::paths::shown;
 use rustix::{
     fs::{Mode, OFlags},
     io::retry_on_intr,

@@ -1,12 +1,15 @@
 //! What only the operating system can tell or do: processes, boots, signals, events.
 //!
-//! The one folder with OS-specific and unsafe code. Every function here has the same signature on
+//! The one crate with OS-specific and unsafe code. Every function here has the same signature on
 //! Linux and macOS; what a system cannot tell is `None`, and callers treat it as unknown.
+
+#![expect(unsafe_code, reason = "this is the one crate that may call the operating system directly")]
 
 mod entry;
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(not(target_os = "macos"), path = "linux.rs")]
 mod os;
+pub mod paths;
 mod signals;
 mod stack;
 

@@ -1,0 +1,55 @@
+//! Paths as the rest of memlatch needs them: the directory of a path, and paths in messages.
+
+use std::path::Path;
+
+/// The folder that a path lies in; that of a bare name is `.`, where [`Path::parent`] says "".
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A path as it may be shown.
+pub fn shown(path: &Path) -> String {
+    escape(path.as_os_str().as_encoded_bytes())
+}
+
+/// A path as a word of a command line that people may copy.
+pub fn quoted(path: &Path) -> String {
+    let text = shown(path);
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Makes bytes safe for one line and for a terminal: control and invisible characters, backslashes and what is not
+/// UTF-8 become `\n`, `\x1b`, `\u{202e}` and the like.
+pub fn escape(bytes: &[u8]) -> String {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+    if let (true, Ok(text)) = (bytes.iter().all(is_plain), std::str::from_utf8(bytes)) {
+        return text.to_owned();
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\\' => text.push_str("\\\\"),
+                '\n' => text.push_str("\\n"),
+                '\t' => text.push_str("\\t"),
+                '\r' => text.push_str("\\r"),
+                _ if char.is_ascii_control() => text.push_str(&format!("\\x{:02x}", char as u32)),
+                _ if char.is_control() || is_invisible(char) => text.push_str(&format!("\\u{{{:x}}}", char as u32)),
+                _ => text.push(char),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// Marks that turn or hide text around them, see Unicode's technical report 36 on visual spoofing.
+fn is_invisible(char: char) -> bool {
+    matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
