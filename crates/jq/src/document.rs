@@ -2,9 +2,10 @@
 //!
 //! Reading is strict (RFC 8259: one value, UTF-8, nothing else) and lazy: the whole text is
 //! checked once, then it stays text until a filter looks inside. Writing lays the text out as
-//! jq 1.8 does. What jq itself reads more leniently (`fromjson`) is in [`read::lenient`].
+//! jq 1.8 does. Files of one value a line are in [`lines`]. What jq itself reads more leniently (`fromjson`) is in [`read::lenient`].
 
 mod check;
+pub mod lines;
 pub mod read;
 pub mod write;
 
