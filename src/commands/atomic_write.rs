@@ -2,6 +2,7 @@
 
 use super::{
     Exit, check_schema, is_json_name, lock_folder, no_stack, own_command, refuse_special, resolve, restore, schema,
+    tell_of_other_names,
 };
 use crate::{
     cli::{self, Content},
@@ -69,7 +70,9 @@ fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
 fn put(request: &cli::Write, target: &Target, token: &str, content: &[u8], console: &Console) -> Result<(), Failure> {
     make_folder(request, target, console)?;
     let backup = request.backup.map(|keep| (target.given.as_path(), keep));
-    replace::replace(&target.path, token, request.durability, None, backup, |out| out.write_all(content))?;
+    let replaced =
+        replace::replace(&target.path, token, request.durability, None, backup, |out| out.write_all(content))?;
+    tell_of_other_names(replaced, target, console);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Exit, check_schema, is_json_name, lock_folder, no_stack, own_command, parse, program, refuse_special, resolve,
-    schema, unreadable,
+    schema, tell_of_other_names, unreadable,
 };
 use crate::{
     cli::{Change, Effect, Update},
@@ -75,7 +75,8 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         return Ok(Exit(0));
     }
     let backup = request.backup.map(|keep| (target.given.as_path(), keep));
-    replace::replace(&target.path, guard.token(), request.durability, None, backup, print)?;
+    let replaced = replace::replace(&target.path, guard.token(), request.durability, None, backup, print)?;
+    tell_of_other_names(replaced, &target, console);
     if let Err(error) = guard.release(console) {
         console.info(format_args!("{error}; the next to lock it clears what is left"));
     }

@@ -17,6 +17,8 @@ use crate::{
     failure::Failure,
     filter::Value,
     lock::{folder::Folder, target::Target},
+    replace::Replaced,
+    report::Console,
     schema::{Schema, Unusable},
     settings,
 };
@@ -58,6 +60,16 @@ fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
 /// The document that the target holds.
 fn parse(text: Vec<u8>, target: &Target) -> Result<Value, Failure> {
     document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))
+}
+
+/// Says that the old file had hard links, once: the new one has none.
+fn tell_of_other_names(replaced: Replaced, target: &Target, console: &Console) {
+    let names = match replaced.other_names {
+        0 => return,
+        1 => "another name (a hard link), which keeps".to_owned(),
+        many => format!("{many} other names (hard links), which keep"),
+    };
+    console.info(format_args!("'{}' had {names} the old content; only a symbolic link follows", shown(&target.given)));
 }
 
 /// Whether the name says that the content is JSON.

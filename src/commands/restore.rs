@@ -3,7 +3,7 @@
 //! Nothing is lost by it: with its content in the file, the backup leaves the row, and what the file held enters it in
 //! front. So `--restore` twice is as if nothing had happened, and no number of restores makes the row longer.
 
-use super::atomic_write;
+use super::{atomic_write, tell_of_other_names};
 use crate::{
     cli,
     failure::Failure,
@@ -26,16 +26,17 @@ pub fn put_back(
     schema: Option<&Schema>,
     console: &Console,
 ) -> Result<(), Failure> {
-    let Some((content, facts)) = replace::read_backup(&target.given, number)? else {
+    let Some((content, model)) = replace::read_backup(&target.given, number)? else {
         return Err(missing(number, target)?);
     };
     let name = replace::backup_of(&target.given, number);
     atomic_write::check(&content, request, schema).map_err(|failure| failure.about(shown(&name)))?;
     let row = Some((target.given.as_path(), Keep::All));
-    let freed =
-        replace::replace(&target.path, token, request.durability, Some(&facts), row, |out| out.write_all(&content))?;
+    let replaced =
+        replace::replace(&target.path, token, request.durability, Some(&model), row, |out| out.write_all(&content))?;
+    tell_of_other_names(replaced, target, console);
     // Where there was no file, the row is as it was.
-    let Some(freed) = freed else { return Ok(()) };
+    let Some(freed) = replaced.freed else { return Ok(()) };
     let place = if number < freed { number + 1 } else { number };
     if let Err(error) = replace::close_gap(&target.given, place, request.durability) {
         console.info(error);

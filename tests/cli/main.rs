@@ -3,6 +3,7 @@
 //! Nothing here knows how memlatch works inside, but for `tidy`, which holds the code to its architecture.
 
 mod atomic_write;
+mod attributes;
 mod backups;
 mod bad_input;
 mod clients;

@@ -5,6 +5,7 @@
 
 #![expect(unsafe_code, reason = "this is the one crate that may call the operating system directly")]
 
+mod attributes;
 mod entry;
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(not(target_os = "macos"), path = "linux.rs")]
@@ -21,6 +22,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+pub use attributes::{copy_attributes, is_mount_point};
 pub use entry::start;
 pub use os::{FileLocks, boot_id, boot_time, file_system, look_up, name, pid_namespace, reads_output_of, words};
 pub use signals::{Interrupt, Interrupts, Signals, deliver, hear_of_children, shares_group};

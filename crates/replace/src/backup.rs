@@ -4,10 +4,10 @@
 //! crash between any two steps costs no backup but the one that had to go, and leaves a number free at worst, which the
 //! next write fills. `FILE.bak` itself is never missing: it is linked to its new name, and then replaced.
 
-use crate::{Aftermath, Durability, Error, create, keep_owner_and_mode, plain_file};
+use crate::{Aftermath, Durability, Error, Model, create, plain_file};
 use memlatch_os::paths::folder_of;
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, File},
     io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -59,11 +59,12 @@ pub(super) fn back_up(
         Err(error) => return Err(Error::at("read", source)(error)),
     };
     let facts = old.metadata().map_err(Error::at("look at", source))?;
+    let model = Model { path: source.to_owned(), facts };
     let backup = backup_of(given, 1);
     let folder = Folder::of(&backup, durability)?;
-    let mut temporary = create(&backup, token, Some(&facts))?;
+    let mut temporary = create(&backup, token, true)?;
     io::copy(&mut old, temporary.as_file_mut()).map_err(Error::at("write", temporary.path()))?;
-    keep_owner_and_mode(temporary.as_file(), &facts).map_err(Error::at("keep owner and mode for", &backup))?;
+    model.give_to(temporary.as_file())?;
     if durability == Durability::Synced {
         temporary.as_file().sync_all().map_err(Error::at("sync", temporary.path()))?;
     }
@@ -118,7 +119,7 @@ fn first_free(given: &Path, last: u32) -> Result<Option<u32>, Error> {
 }
 
 /// Reads a backup. `None` if there is none of that number.
-pub fn read_backup(given: &Path, number: u32) -> Result<Option<(Vec<u8>, Metadata)>, Error> {
+pub fn read_backup(given: &Path, number: u32) -> Result<Option<(Vec<u8>, Model)>, Error> {
     let path = backup_of(given, number);
     if plain_file(&path)?.is_none() {
         return Ok(None);
@@ -127,7 +128,7 @@ pub fn read_backup(given: &Path, number: u32) -> Result<Option<(Vec<u8>, Metadat
     let mut file = File::open(&path).map_err(Error::at("read", &path))?;
     let facts = file.metadata().map_err(Error::at("look at", &path))?;
     file.read_to_end(&mut content).map_err(Error::at("read", &path))?;
-    Ok(Some((content, facts)))
+    Ok(Some((content, Model { path, facts })))
 }
 
 /// Takes away a backup that has been put back, and moves down by one those that follow it without a gap.

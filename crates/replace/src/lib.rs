@@ -10,10 +10,10 @@
 //!
 //! An NFS client renames a file that somebody on its machine has open aside before another takes its name (`nfs_rename`
 //! in the kernel's fs/nfs/dir.c), so whoever replaces a file must have closed it, and what others have open may be missing
-//! for a moment. Hard links are split: the name that is written gets a new file. Extended attributes are not carried over.
+//! for a moment. Hard links are split: the name that is written gets a new file.
 //! The disk is trusted to keep what it has acknowledged.
 
-use memlatch_os::paths::folder_of;
+use memlatch_os::{copy_attributes, is_mount_point, paths::folder_of};
 use std::{
     ffi::{OsStr, OsString},
     fmt,
@@ -25,9 +25,11 @@ use std::{
 use tempfile::{Builder, NamedTempFile};
 
 mod backup;
+mod model;
 
 use backup::back_up;
 pub use backup::{Backup, Keep, backup_of, backups, close_gap, read_backup};
+pub use model::Model;
 
 /// Whether the medium must have the data before success is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,30 +80,31 @@ impl std::error::Error for Error {}
 
 /// Replaces the content of `target` by what `write` writes. Everything is prepared before the first visible change.
 ///
-/// `target` is a canonical path. `token` goes into the temporary file's name. Owner and mode of an old file are kept. A
-/// new file gets those of `model`, or else what the umask leaves of 0666.
+/// `target` is a canonical path. `token` goes into the temporary file's name. Owner, mode, access control list and extended
+/// attributes of an old file are kept. A new file gets those of `model`, or else what the umask leaves of 0666.
 ///
-/// `backup` says for which name the old content is backed up, and how many backups stay. Gives the number that was free
-/// among them, if there was something to back up: those below it have moved up by one.
+/// `backup` says for which name the old content is backed up, and how many backups stay.
 pub fn replace(
     target: &Path,
     token: &str,
     durability: Durability,
-    model: Option<&Metadata>,
+    model: Option<&Model>,
     backup: Option<(&Path, Keep)>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<Option<u32>, Error> {
-    let old = plain_file(target)?.or_else(|| model.cloned());
+) -> Result<Replaced, Error> {
+    let old = Model::at(target)?;
+    let other_names = old.as_ref().map_or(0, |old| old.facts.nlink().saturating_sub(1));
+    let old = old.as_ref().or(model);
     let folder_path = folder_of(target);
     // Opened before anything changes: a folder that cannot be synced is found out in time.
     let folder = File::open(folder_path).map_err(Error::at("open the folder", folder_path))?;
-    let mut temporary = create(target, token, old.as_ref())?;
+    let mut temporary = create(target, token, old.is_some())?;
     {
         let mut buffer = io::BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
         write(&mut buffer).and_then(|()| buffer.flush()).map_err(Error::at("write the new content of", target))?;
     }
-    if let Some(old) = &old {
-        keep_owner_and_mode(temporary.as_file(), old).map_err(Error::at("keep owner and mode of", target))?;
+    if let Some(old) = old {
+        old.give_to(temporary.as_file())?;
     }
     if durability == Durability::Synced {
         // A failed fsync is never tried again: the kernel may have dropped the dirty pages (see "fsyncgate",
@@ -110,17 +113,39 @@ pub fn replace(
     }
     // Not before the new content is complete: a write that fails for want of space is to cost no backup.
     let freed = match backup {
+        // No backup moves for a rename that cannot succeed.
+        Some(_) if is_mount_point(target) => return Err(mounted(target)),
         Some((given, keep)) => back_up(given, target, keep, token, durability)?,
         None => None,
     };
-    temporary.persist(target).map_err(|failed| Error::at("replace", target)(failed.error))?;
+    temporary.persist(target).map_err(|failed| match is_mount_point(target) {
+        true => mounted(target),
+        false => Error::at("replace", target)(failed.error),
+    })?;
     if durability == Durability::Synced {
         folder.sync_all().map_err(|source| Error {
             aftermath: Aftermath::Visible,
             ..Error::at("sync the folder", folder_path)(source)
         })?;
     }
-    Ok(freed)
+    Ok(Replaced { freed, other_names })
+}
+
+/// What a replacement did beside giving the target its new content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// The number that was free among the backups, if there was something to back up: those below it have moved up by one.
+    pub freed: Option<u32>,
+    /// How many other names (hard links) the old file had. They still name it, with its old content.
+    pub other_names: u64,
+}
+
+fn mounted(target: &Path) -> Error {
+    Error::at("replace", target)(io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        "it is a mount of its own, as of a container that was given this one file, and such a file cannot be replaced; \
+         mount its directory instead",
+    ))
 }
 
 /// Makes a folder, and those above it that are missing. `false` if it was there.
@@ -154,13 +179,13 @@ pub fn remove_leftovers(target: &Path, token: &str) {
     }
 }
 
-fn create(target: &Path, token: &str, old: Option<&Metadata>) -> Result<NamedTempFile, Error> {
+fn create(target: &Path, token: &str, is_copy: bool) -> Result<NamedTempFile, Error> {
     let folder = folder_of(target);
     let name = temporary_name(target, token);
     let mut builder = Builder::new();
     builder.prefix(&name).rand_bytes(0);
     // An old file may be private, so its copy starts private and gets the old mode once it is complete.
-    builder.permissions(Permissions::from_mode(if old.is_some() { 0o600 } else { 0o666 }));
+    builder.permissions(Permissions::from_mode(if is_copy { 0o600 } else { 0o666 }));
     // tempfile adds the path to the error's text once more, and gives the error itself no longer away.
     let bare = |error: io::Error| {
         let text = error.to_string();
@@ -197,16 +222,4 @@ fn plain_file(path: &Path) -> Result<Option<Metadata>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::at("look at", path)(error)),
     }
-}
-
-/// fchown(2) clears the set-user-ID bits, so the mode comes second.
-fn keep_owner_and_mode(file: &File, old: &Metadata) -> io::Result<()> {
-    let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))?;
-    }
-    if new.mode() != old.mode() {
-        file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
-    }
-    Ok(())
 }
