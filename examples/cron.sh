@@ -6,8 +6,8 @@ PATH=${MEMLATCH_SCRIPTS:+$MEMLATCH_SCRIPTS:}$PATH
 cron=$(cd "$(dirname "$0")/cron" && pwd)
 dir=$(mktemp -d)
 export AICONFIG_PATH=$dir/aiconfig
-memlatch install "$AICONFIG_PATH/scripts" >/dev/null 2>&1
-cp "$cron/cap-sessions.sh" "$AICONFIG_PATH/scripts/"
+HOME=$dir memlatch install >/dev/null 2>&1
+cp "$cron/cap-sessions.sh" "$dir/.local/bin/"
 
 echo '{}' >"$dir/dead.json"
 echo '{}' >"$dir/held.json"

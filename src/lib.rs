@@ -59,7 +59,7 @@ fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
         Request::Update(request) => commands::memory_update::run(request, console),
         Request::Read(request) => commands::memory_read::run(request, console),
         Request::Write(request) => commands::atomic_write::run(request, console),
-        Request::Install { folder, force } => commands::install::run(folder, *force, console),
+        Request::Install { folder, force } => commands::install::run(folder.as_deref(), *force, console),
         Request::Doctor(request) => commands::doctor::run(request, console),
         Request::Probe(file) => commands::doctor::probe(file, console),
         Request::Completions { shell } => manual::completions(*shell, console),

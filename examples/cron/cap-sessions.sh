@@ -2,7 +2,7 @@
 # Keeps the last sessions of a sessions.json and moves the earlier ones to an archive beside it.
 # usage: cap-sessions.sh SESSIONS.json [KEEP]
 set -euo pipefail
-PATH=${MEMLATCH_SCRIPTS:-$HOME/aiconfig/scripts}:$PATH
+PATH=${MEMLATCH_SCRIPTS:-$HOME/.local/bin}:$PATH
 
 # The part that runs under the locks of both files. It may be killed anywhere: the archive comes first, so no session is
 # lost. That none is doubled takes a count: both files say in `moved` how many have ever gone to the archive. Where the

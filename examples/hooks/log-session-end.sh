@@ -2,7 +2,7 @@
 # Notes the end of a session in the project's sessions.json: a SessionEnd hook of Claude Code, a sessionEnd hook of
 # Cursor. The client gives the event as JSON on stdin. The project's name is that of its folder.
 set -euo pipefail
-PATH=${MEMLATCH_SCRIPTS:-$HOME/aiconfig/scripts}:$PATH
+PATH=${MEMLATCH_SCRIPTS:-$HOME/.local/bin}:$PATH
 
 project=$(basename "${CLAUDE_PROJECT_DIR:-${CURSOR_PROJECT_DIR:-$PWD}}")
 sessions=${AICONFIG_PATH:-$HOME/aiconfig}/memory/projects/$project/sessions.json

@@ -5,7 +5,7 @@
 # It is a reminder and not a wall: a command can hide what it writes.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-PATH=${MEMLATCH_SCRIPTS:-$HOME/aiconfig/scripts}:$PATH
+PATH=${MEMLATCH_SCRIPTS:-$HOME/.local/bin}:$PATH
 
 # The call may be larger than a command line can be: it holds what a file is to be filled with.
 call=$(mktemp)

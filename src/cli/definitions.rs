@@ -88,10 +88,10 @@ fn memlatch() -> Command {
         .subcommands(tools)
         .subcommand(
             base("install")
-                .about("Put links for the four tools into a folder, with and without .sh")
-                .arg(path("folder", "DIR").required(true).help("Where the links go"))
+                .about("Put links to memlatch and its four tools into a directory")
+                .arg(path("folder", "DIR").help("Where the links go [~/.local/bin]"))
                 .arg(flag("force").help("Rename a script of the same name to NAME.orig"))
-                .after_help("Example:\n  memlatch install ~/aiconfig/scripts"),
+                .after_help("Examples:\n  memlatch install\n  memlatch install --force ~/aiconfig/scripts"),
         )
         .subcommand(
             base("doctor")
@@ -123,7 +123,7 @@ fn memlatch() -> Command {
                 .after_help("Examples:\n  memlatch help memory-update\n  memlatch help file-lock with\n  memlatch help filters"),
         )
         .after_help(format!(
-            "'memlatch help TOPIC' tells more; topics: {}.\n\nExamples:\n  memlatch memory-update sessions.json '.count += 1'\n  memlatch file-lock show\n  memlatch install ~/aiconfig/scripts",
+            "'memlatch help TOPIC' tells more; topics: {}.\n\nExamples:\n  memlatch memory-update sessions.json '.count += 1'\n  memlatch file-lock show\n  memlatch install",
             help::topics()
         ))
 }

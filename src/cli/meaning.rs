@@ -140,7 +140,7 @@ fn help_on(tool: Option<Tool>, words: &[String]) -> Result<String, Failure> {
 fn memlatch_request(matches: &ArgMatches) -> Result<Request, Failure> {
     let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
     Ok(match name {
-        "install" => Request::Install { folder: one(matches, "folder"), force: flag(matches, "force") },
+        "install" => Request::Install { folder: value(matches, "folder"), force: flag(matches, "force") },
         "doctor" => Request::Doctor(Doctor { paths: many(matches, "paths"), json: flag(matches, "json") }),
         "completions" => Request::Completions { shell: Shell::named(&one::<String>(matches, "shell")) },
         "man" => Request::Manual { folder: value(matches, "folder") },

@@ -36,7 +36,7 @@ pub enum Request {
     Read(Box<Read>),
     Write(Write),
     Install {
-        folder: PathBuf,
+        folder: Option<PathBuf>,
         force: bool,
     },
     Doctor(Doctor),

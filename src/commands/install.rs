@@ -1,8 +1,8 @@
-//! `memlatch install`: links for the four tools, with and without `.sh`.
+//! `memlatch install`: links for memlatch itself and for the four tools, these with and without `.sh`.
 
 use super::Exit;
 use crate::{failure::Failure, multicall::Tool, report::Console, settings};
-use memlatch_os::paths::shown;
+use memlatch_os::paths::{quoted, shown};
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt, symlink},
@@ -19,12 +19,25 @@ enum Place {
     Foreign,
 }
 
-/// Puts the links into `folder`. Looks at all places first, so that nothing has changed if one is taken.
-pub fn run(folder: &Path, force: bool, console: &Console) -> Result<Exit, Failure> {
+/// Where the links go if no other directory is named, below the home directory. The XDG base directory specification has
+/// it, and the shipped files for cron, systemd, launchd and AI clients look there.
+pub const USUAL_PLACE: &str = ".local/bin";
+
+/// Puts the links into `folder`, or into the usual place. Looks at all places first, so that nothing has changed if one is
+/// taken.
+pub fn run(folder: Option<&Path>, force: bool, console: &Console) -> Result<Exit, Failure> {
+    let usual = match folder {
+        Some(_) => None,
+        None => {
+            Some(settings::home().ok_or_else(|| Failure::usage("HOME is not set; name a directory for the links"))?)
+        }
+    };
+    let usual = usual.map(|home| home.join(USUAL_PLACE));
+    let folder = folder.or(usual.as_deref()).expect("one of them is there");
     let binary = settings::own_program()
         .map_err(|error| Failure::failed(format!("cannot tell where memlatch itself lies: {error}")))?;
     let (mut links, mut foreign) = (Vec::new(), Vec::new());
-    for link in names().map(|name| folder.join(name)) {
+    for link in names().chain(["memlatch".to_owned()]).map(|name| folder.join(name)) {
         match look_at(&link, &binary)? {
             Place::Binary => continue,
             Place::Foreign => foreign.push(link.clone()),
@@ -52,11 +65,25 @@ pub fn run(folder: &Path, force: bool, console: &Console) -> Result<Exit, Failur
         put_link(link, &binary).map_err(cannot("make the link", link))?;
     }
     console.ok(format_args!("Linked {} names in {} to {}", links.len(), shown(folder), shown(&binary)));
+    if !is_on_path(folder) {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        console.info(format_args!(
+            "'{}' is not on the PATH; for that, add this line to ~/.profile: PATH={}:$PATH",
+            shown(&folder),
+            quoted(&folder)
+        ));
+    }
     console.info("Run 'memlatch doctor' to see whether all is well");
     Ok(Exit(0))
 }
 
-/// The names of the links.
+fn is_on_path(folder: &Path) -> bool {
+    let real = |folder: &Path| fs::canonicalize(folder).ok();
+    let here = real(folder);
+    settings::search_path().iter().any(|other| real(other) == here)
+}
+
+/// The names of the tools' links.
 pub fn names() -> impl Iterator<Item = String> {
     Tool::ALL.into_iter().flat_map(|tool| [tool.name().to_owned(), format!("{}.sh", tool.name())])
 }

@@ -77,6 +77,23 @@ fn install_puts_every_tool_there_under_both_names() {
 }
 
 #[test]
+fn install_without_a_directory_takes_the_usual_one_and_links_memlatch_itself() {
+    let sandbox = Sandbox::new();
+    let usual = sandbox.home().join(".local/bin");
+    sandbox
+        .line("memlatch install")
+        .succeeds()
+        .tells(["is not on the PATH", &format!("PATH={}:$PATH", usual.display())]);
+    for name in ["memlatch", "file-lock", "memory-read.sh"] {
+        sandbox.call([usual.join(name).as_os_str()]).arg("--version").succeeds();
+    }
+    let path = format!("{}:/usr/bin:/bin", usual.display());
+    let output = sandbox.call([usual.join("memlatch").as_os_str()]).arg("install").env("PATH", path).output();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("PATH"), "{output:?}");
+    sandbox.line("memlatch install").env("HOME", "").ends(2).refuses().tells(["HOME", "directory"]);
+}
+
+#[test]
 fn install_again_replaces_its_own_links() {
     let sandbox = Sandbox::new();
     sandbox.line("memlatch install bin").succeeds();

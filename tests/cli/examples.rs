@@ -84,8 +84,7 @@ fn systemd_has_nothing_to_say_against_the_units() {
         return;
     }
     let sandbox = Sandbox::new();
-    let scripts = sandbox.home().join("aiconfig/scripts");
-    sandbox.call(["memlatch", "install"]).arg(&scripts).succeeds();
+    sandbox.line("memlatch install").succeeds();
     let units = ["memlatch-cleanup.service", "memlatch-cleanup.timer"];
     for unit in units {
         sandbox.write(unit, fs::read(folder().join("cron").join(unit)).unwrap());
@@ -94,11 +93,11 @@ fn systemd_has_nothing_to_say_against_the_units() {
     let verify = verify.arg("./memlatch-cleanup.timer").env("XDG_RUNTIME_DIR", sandbox.home());
     // What it only warns of would be ignored when the timer runs.
     verify.succeeds().reports("");
-    let service = sandbox.read("memlatch-cleanup.service");
-    let command = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
-    let command = command.replace("%h", &sandbox.home().display().to_string());
+    let service = sandbox.read("memlatch-cleanup.service").replace("%h", &sandbox.home().display().to_string());
+    let setting = |name: &str| service.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     sandbox.plant_script_lock("a.json", sandbox.dead_pid());
-    sandbox.line(&command).succeeds().tells(["Cleaned 1 stale lock(s)"]);
+    let cleanup = sandbox.line(setting("ExecStart=")).env("PATH", setting("Environment=PATH="));
+    cleanup.succeeds().tells(["Cleaned 1 stale lock(s)"]);
 }
 
 #[test]
@@ -107,7 +106,7 @@ fn the_launchd_agent_is_a_property_list_that_runs_the_cleanup() {
         return;
     }
     let sandbox = Sandbox::new();
-    sandbox.call(["memlatch", "install"]).arg(sandbox.home().join("aiconfig/scripts")).succeeds();
+    sandbox.line("memlatch install").succeeds();
     let reader = "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))";
     let agent = folder().join("cron/memlatch.cleanup.plist");
     let agent = sandbox.call(["python3", "-c", reader]).arg(&agent).succeeds().stdout();

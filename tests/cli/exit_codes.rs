@@ -96,7 +96,7 @@ fn wrong_usage_is_2() {
         (2, "file-lock release"),
         (2, "file-lock status"),
         (2, "memlatch completions cobol"),
-        (2, "memlatch install"),
+        (2, "memlatch install one two"),
     ]);
 }
 

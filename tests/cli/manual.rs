@@ -34,10 +34,13 @@ fn section(page: &str, title: &str) -> String {
     lines.take_while(|line| line.is_empty() || line.starts_with(' ')).map(|line| format!("{line}\n")).collect()
 }
 
-/// Each variable that the settings read, by their source.
+/// Each variable that is read, by the sources that may read the environment.
 fn variables() -> BTreeSet<String> {
-    let settings = source("src/settings.rs");
-    let words = settings.split('"').skip(1).step_by(2);
+    let settings = ["src/settings.rs", "crates/lock/src/environment.rs"].map(source).concat();
+    let language = source("crates/jq/src/filter/dates.rs");
+    let reads = language.lines().filter(|line| line.contains("var_os(")).collect::<String>();
+    let words = [settings, reads].concat();
+    let words = words.split('"').skip(1).step_by(2);
     let variables: BTreeSet<String> = words
         .filter(|word| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
         .map(str::to_owned)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gives a project its memory files. What is already there stays as it is, so it may run twice, or in two clients at once.
 set -euo pipefail
-PATH=${MEMLATCH_SCRIPTS:-$HOME/aiconfig/scripts}:$PATH
+PATH=${MEMLATCH_SCRIPTS:-$HOME/.local/bin}:$PATH
 
 project=${1-}
 if [[ ! $project =~ ^[A-Za-z0-9_][A-Za-z0-9._-]*$ ]]; then

@@ -2,7 +2,7 @@
 # Puts one session, a JSON object with an "id" on stdin, into a project's sessions.json. The same id again replaces
 # the earlier entry, so that a client may simply try again.
 set -euo pipefail
-PATH=${MEMLATCH_SCRIPTS:-$HOME/aiconfig/scripts}:$PATH
+PATH=${MEMLATCH_SCRIPTS:-$HOME/.local/bin}:$PATH
 
 project=${1-}
 if [[ ! $project =~ ^[A-Za-z0-9_][A-Za-z0-9._-]*$ ]]; then

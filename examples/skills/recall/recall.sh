@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the latest sessions of a project that hold a text, newest last, one a line. Ends with 1 if there is none.
 set -euo pipefail
-PATH=${MEMLATCH_SCRIPTS:-$HOME/aiconfig/scripts}:$PATH
+PATH=${MEMLATCH_SCRIPTS:-$HOME/.local/bin}:$PATH
 
 project=${1-} text=${2-}
 if [[ ! $project =~ ^[A-Za-z0-9_][A-Za-z0-9._-]*$ ]]; then

@@ -33,8 +33,8 @@ enum Role {
     SearchPath,
 }
 
-/// Looks at the folders on the PATH, at those that were named, at `scripts` below the base folder, and where memlatch was
-/// called.
+/// Looks at the directories on the PATH and at the usual one, at those that were named, at `scripts` below the base
+/// directory, and where memlatch was called.
 pub fn check(named: &[PathBuf], base: Option<&Path>, findings: &mut Findings) {
     let Ok(binary) = settings::own_program() else {
         let what = "cannot tell where memlatch itself lies, so its links were not looked at";
@@ -44,10 +44,11 @@ pub fn check(named: &[PathBuf], base: Option<&Path>, findings: &mut Findings) {
     let homes = named.iter().cloned().chain(called).chain(base.map(|base| base.join("scripts")));
     let homes: Vec<PathBuf> = homes.filter_map(|folder| real_folder(&folder)).collect();
     let path: Vec<PathBuf> = settings::search_path().iter().filter_map(|folder| real_folder(folder)).collect();
+    let usual = settings::home().and_then(|home| real_folder(&home.join(install::USUAL_PLACE)));
     let mut seen = BTreeSet::new();
     let mut found_on_path = BTreeSet::new();
     let mut ours = 0;
-    for folder in path.iter().chain(&homes).filter(|folder| seen.insert(folder.as_path())) {
+    for folder in path.iter().chain(&homes).chain(&usual).filter(|folder| seen.insert(folder.as_path())) {
         let role = if homes.contains(folder) { Role::Home } else { Role::SearchPath };
         let mut foreign = Vec::new();
         let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -75,9 +76,8 @@ pub fn check(named: &[PathBuf], base: Option<&Path>, findings: &mut Findings) {
         }
     }
     if ours == 0 {
-        let folder = base.map_or_else(|| "DIR".to_owned(), |base| quoted(&base.join("scripts")));
         let what = "no links to this memlatch, neither on the PATH nor where scripts look for them";
-        findings.note(Check::Links, what, None, format!("memlatch install {folder}"));
+        findings.note(Check::Links, what, None, "memlatch install");
     } else if findings.is_clean(Check::Links) {
         findings.ok(Check::Links, format!("{ours} names run memlatch {VERSION}"), Some(&binary));
     }
