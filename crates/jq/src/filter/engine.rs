@@ -1,7 +1,7 @@
 //! Our values as jaq-core's values: what indexing, updating and arithmetic mean to the interpreter.
 
 use crate::document::read::lenient;
-use crate::value::{self, Array, Bound, Failure, Key, Map, Str, Value};
+use crate::value::{self, Bound, Failure, Key, Map, Str, Value};
 use jaq_core::box_iter::{BoxIter, box_once};
 use jaq_core::path::Opt;
 use jaq_core::{DataT, Error, Exn, ValR, ValX, data, val::Range};
@@ -96,34 +96,22 @@ pub fn not_iterable(value: &Value) -> Failure {
     Value::from(format!("Cannot iterate over {}", value.described()))
 }
 
-/// The elements of a shared array, one after the other.
-struct Elements(Rc<Array>, usize);
-
-impl Iterator for Elements {
-    type Item = Value;
-    fn next(&mut self) -> Option<Value> {
-        self.1 += 1;
-        self.0.get(self.1 - 1).cloned()
-    }
-}
-
+/// The members of an object, one after the other.
 struct Members(Rc<Map>, usize);
 
 impl Iterator for Members {
     type Item = (Str, Value);
     fn next(&mut self) -> Option<(Str, Value)> {
-        self.1 += 1;
-        self.0.iter().nth(self.1 - 1).cloned()
+        let (member, next) = self.0.member_from(self.1)?;
+        self.1 = next;
+        Some(member.clone())
     }
 }
 
 /// The children of a value.
 pub fn children(value: Value) -> Result<Box<dyn Iterator<Item = Value>>, Failure> {
     match value.opened() {
-        Value::Array(a) => Ok(match Rc::try_unwrap(a) {
-            Ok(own) => Box::new(own.into_vec().into_iter()),
-            Err(shared) => Box::new(Elements(shared, 0)),
-        }),
+        Value::Array(a) => Ok(Box::new(a.into_iter())),
         Value::Object(o) => Ok(Box::new(Members(o, 0).map(|(_, v)| v))),
         other => Err(not_iterable(&other)),
     }
@@ -193,10 +181,7 @@ impl jaq_core::ValT for Value {
 
     fn key_values(self) -> BoxIter<'static, ValR<(Self, Self), Self>> {
         match self.opened() {
-            Self::Array(a) => {
-                let items = Elements(a, 0).enumerate();
-                Box::new(items.map(|(i, v)| Ok((Self::from(i), v))))
-            }
+            Self::Array(a) => Box::new(a.into_iter().enumerate().map(|(i, v)| Ok((Self::from(i), v)))),
             Self::Object(o) => Box::new(Members(o, 0).map(|(k, v)| Ok((Self::String(k), v)))),
             other => box_once(Err(error(not_iterable(&other)))),
         }
@@ -220,8 +205,7 @@ impl jaq_core::ValT for Value {
     fn map_values<'a, I: Iterator<Item = ValX<'a, Self>>>(self, opt: Opt, f: impl Fn(Self) -> I) -> ValX<'a, Self> {
         match self.opened() {
             Self::Array(a) => {
-                let items = Rc::try_unwrap(a).map_or_else(|a| a.to_vec(), Array::into_vec);
-                let kept = items.into_iter().filter_map(|v| f(v).next());
+                let kept = a.into_iter().filter_map(|v| f(v).next());
                 Ok(Self::array(kept.collect::<Result<Vec<_>, _>>()?))
             }
             Self::Object(mut o) => {

@@ -455,7 +455,7 @@ fn map_children(mut cv: Cv<'_>) -> Outputs<'_> {
     box_once((|| match cv.1.opened() {
         Value::Array(a) => {
             let mut out = Vec::with_capacity(a.len());
-            for v in Rc::try_unwrap(a).map_or_else(|a| a.to_vec(), Array::into_vec) {
+            for v in a {
                 for output in run(v) {
                     out.push(output?);
                 }
@@ -566,7 +566,7 @@ fn is_identical(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Null, Value::Null) => true,
         (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Array(a), Value::Array(b)) => Rc::ptr_eq(a, b),
+        (Value::Array(a), Value::Array(b)) => a.is_same(b),
         (Value::Object(a), Value::Object(b)) => Rc::ptr_eq(a, b),
         (Value::Raw(a), Value::Raw(b)) => Rc::ptr_eq(a, b),
         _ => false,
@@ -704,15 +704,14 @@ fn delete_keys(value: Value, keys: &[&Value]) -> Outcome {
     }
 }
 
-fn delete_elements(array: Rc<Array>, keys: &[&Value]) -> Outcome {
+fn delete_elements(mut array: Array, keys: &[&Value]) -> Outcome {
     let len = array.len();
-    let mut gone = vec![false; len];
+    let mut gone = Vec::with_capacity(keys.len());
     for key in keys {
         match key.open() {
             Value::Object(_) => {
                 let (from, upto) = value::slice_bounds(key);
-                let range = value::slice_range(from.as_ref(), upto.as_ref(), len)?;
-                gone[range].fill(true);
+                gone.push(value::slice_range(from.as_ref(), upto.as_ref(), len)?);
             }
             _ => match key.as_f64() {
                 None => return fail(format!("Cannot delete {} element of array", key.kind())),
@@ -720,17 +719,22 @@ fn delete_elements(array: Rc<Array>, keys: &[&Value]) -> Outcome {
                 Some(i) => {
                     let i = if i < 0.0 { i.trunc() + len as f64 } else { i.trunc() };
                     if i >= 0.0 && (i as usize) < len {
-                        gone[i as usize] = true;
+                        gone.push(i as usize..i as usize + 1);
                     }
                 }
             },
         }
     }
-    if !gone.contains(&true) {
-        return Ok(Value::Array(array));
+    match &gone[..] {
+        [] => {}
+        [range] => array.remove(range.clone()),
+        _ => {
+            let mut kept = vec![true; len];
+            gone.into_iter().for_each(|range| kept[range].fill(false));
+            array.retain(|i| kept[i]);
+        }
     }
-    let items = Rc::try_unwrap(array).map_or_else(|a| a.to_vec(), Array::into_vec);
-    Ok(items.into_iter().zip(gone).filter(|(_, gone)| !gone).map(|(v, _)| v).collect())
+    Ok(Value::Array(array))
 }
 
 // Values
@@ -738,7 +742,7 @@ fn delete_elements(array: Rc<Array>, keys: &[&Value]) -> Outcome {
 fn length(v: Value) -> Outcome {
     Ok(match v.open() {
         Value::Null => Value::Number(0.0),
-        Value::String(s) => Value::from(s.chars().count()),
+        Value::String(s) => Value::from(s.char_count()),
         Value::Array(a) => Value::from(a.len()),
         Value::Object(o) => Value::from(o.len()),
         Value::Number(x) => Value::Number(x.abs()),

@@ -13,8 +13,8 @@ mod order;
 mod raw;
 mod text;
 
-pub use array::Array;
-pub use map::Map;
+pub use array::{Array, Elements};
+pub use map::{Map, Member};
 pub use ops::{
     Bound, Key, add, divide, multiply, negate, remainder, slice_bounds, slice_key, slice_range, split, subtract,
 };
@@ -40,7 +40,7 @@ pub enum Value {
     /// A number that has its own text: one read and not calculated with.
     Literal(Str),
     String(Str),
-    Array(Rc<Array>),
+    Array(Array),
     Object(Rc<Map>),
     /// An array or object of a document that nobody has looked into yet.
     Raw(Rc<Raw>),
@@ -71,7 +71,7 @@ impl Value {
     }
 
     pub fn array(items: impl Into<Array>) -> Self {
-        Self::Array(Rc::new(items.into()))
+        Self::Array(items.into())
     }
 
     pub fn object(map: Map) -> Self {
@@ -134,7 +134,7 @@ impl Value {
         }
     }
 
-    pub fn as_array(&self) -> Option<&Rc<Array>> {
+    pub fn as_array(&self) -> Option<&Array> {
         match self.open() {
             Self::Array(a) => Some(a),
             _ => None,
@@ -151,7 +151,7 @@ impl Value {
     /// The elements, copied only if somebody else holds them too.
     pub fn into_items(self) -> Result<Vec<Self>, Self> {
         match self.opened() {
-            Self::Array(a) => Ok(Rc::try_unwrap(a).map_or_else(|a| a.to_vec(), Array::into_vec)),
+            Self::Array(a) => Ok(a.into_vec()),
             other => Err(other),
         }
     }
@@ -161,10 +161,10 @@ impl Value {
 fn dismantle(mut todo: Vec<Value>) {
     while let Some(value) = todo.pop() {
         match value {
-            Value::Array(a) => todo.extend(Rc::try_unwrap(a).map_or_else(|_| Vec::new(), Array::into_vec)),
+            Value::Array(a) => todo.extend(a.into_own()),
             Value::Object(o) => {
                 if let Ok(mut map) = Rc::try_unwrap(o) {
-                    todo.extend(map.take_all().into_iter().map(|(_, v)| v));
+                    todo.extend(map.take_all().map(|(_, v)| v));
                 }
             }
             _ => {}

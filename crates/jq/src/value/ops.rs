@@ -85,12 +85,9 @@ impl Value {
             Self::Null => Ok(Self::Null),
             Self::Array(a) => {
                 let range = slice_range(from, upto, a.len())?;
-                Ok(if range == (0..a.len()) { self.clone() } else { Self::array(a[range].to_vec()) })
+                Ok(if range == (0..a.len()) { self.clone() } else { Self::Array(a.view(range)) })
             }
-            Self::String(s) => {
-                let range = slice_range(from, upto, s.chars().count())?;
-                Ok(Self::String(s.slice(char_slice(s, range))))
-            }
+            Self::String(s) => char_slice(s, from, upto).map(Self::String),
             other => other.fail_index(&slice_key(from, upto)),
         }
     }
@@ -164,7 +161,7 @@ impl Value {
         }
         let here = place(index, array.len());
         let old = match here {
-            Some(i) if i < array.len() => Rc::make_mut(&mut array).take(i),
+            Some(i) if i < array.len() => array.take(i),
             _ => Self::Null,
         };
         match (f(old)?, here) {
@@ -172,8 +169,8 @@ impl Value {
             (Some(_), Some(i)) if i > MAX_INDEX => {
                 return Err(Value::from("Array index too large").into());
             }
-            (Some(new), Some(i)) => Rc::make_mut(&mut array).set(i, new),
-            (None, Some(i)) if i < array.len() => Rc::make_mut(&mut array).remove(i),
+            (Some(new), Some(i)) => array.set(i, new),
+            (None, Some(i)) if i < array.len() => array.remove(i..i + 1),
             (None, _) if was_null => return Ok(Self::Null),
             (None, _) => {}
         }
@@ -196,12 +193,12 @@ impl Value {
                 None => return Ok(Self::array(Array::default())),
             }
         } else {
-            f(Self::array(array[range.clone()].to_vec()))?
+            f(Self::Array(array.view(range.clone())))?
         };
         match new {
-            None => Rc::make_mut(&mut array).drain(range),
+            None => array.remove(range),
             Some(new) => match new.as_array() {
-                Some(items) => Rc::make_mut(&mut array).splice(range, items),
+                Some(items) => array.splice(range, items),
                 None => return Err(not_an_array().into()),
             },
         }
@@ -243,34 +240,47 @@ pub fn slice_key(from: Bound<'_>, upto: Bound<'_>) -> Value {
 
 const NO_BOUNDS: &str = "Array/string slice indices must be integers";
 
+/// A bound as a number, if there is one.
+fn bound(b: Bound<'_>) -> Outcome<Option<f64>> {
+    match b {
+        None | Some(Value::Null) => Ok(None),
+        Some(v) => v.as_f64().map(|x| Some(x).filter(|x| !x.is_nan())).ok_or_else(|| Value::from(NO_BOUNDS)),
+    }
+}
+
 /// The elements that a slice names.
 pub fn slice_range(from: Bound<'_>, upto: Bound<'_>, len: usize) -> Outcome<Range<usize>> {
-    let bound = |b: Bound<'_>, absent: f64| match b {
-        None | Some(Value::Null) => Ok(absent),
-        Some(v) => v.as_f64().ok_or_else(|| Value::from(NO_BOUNDS)),
-    };
     let n = len as f64;
-    let from = bound(from, 0.0)?;
-    let upto = bound(upto, n)?;
-    let from = if from.is_nan() { 0.0 } else { from };
-    let upto = if upto.is_nan() { n } else { upto };
+    let (from, upto) = (bound(from)?.unwrap_or(0.0), bound(upto)?.unwrap_or(n));
     let absolute = |x: f64| (if x < 0.0 { x + n } else { x }).clamp(0.0, n);
     let (start, end) = (absolute(from).floor() as usize, absolute(upto).ceil() as usize);
     Ok(start..end.max(start))
 }
 
-/// The part of a string between two code points.
-fn char_slice(s: &str, range: Range<usize>) -> &str {
-    if s.is_ascii() {
-        return &s[range];
-    }
-    let mut places = s.char_indices().map(|(i, _)| i).chain([s.len()]);
-    let start = places.nth(range.start).unwrap_or(s.len());
-    let end = match range.len() {
-        0 => start,
-        n => places.nth(n - 1).unwrap_or(s.len()),
+/// The part of a string between two code points. Each is counted from the end of the string that it is given from, and
+/// nothing is counted where a character is a byte.
+fn char_slice(s: &Str, from: Bound<'_>, upto: Bound<'_>) -> Outcome<Str> {
+    let range = if s.is_ascii() {
+        slice_range(from, upto, s.len())?
+    } else {
+        let start = bound(from)?.map_or(0, |x| byte_place(s, x, f64::floor));
+        let end = bound(upto)?.map_or(s.len(), |x| byte_place(s, x, f64::ceil));
+        start..end.max(start)
     };
-    &s[start..end]
+    Ok(s.slice(&s[range]))
+}
+
+/// The byte at which a character starts; a negative place is counted from the end.
+fn byte_place(s: &str, place: f64, round: fn(f64) -> f64) -> usize {
+    let mut chars = s.chars();
+    let count = round(place).abs() as usize;
+    match (count, place < 0.0) {
+        (0, _) => {}
+        (_, true) => _ = chars.nth_back(count - 1),
+        (_, false) => _ = chars.nth(count - 1),
+    }
+    let rest = chars.as_str().len();
+    if place < 0.0 { rest } else { s.len() - rest }
 }
 
 /// All places where one array occurs in another.
@@ -288,15 +298,14 @@ pub fn add(l: Value, r: Value) -> Outcome {
     match (l, r) {
         (Value::Null, v) | (v, Value::Null) => Ok(v),
         (Value::Number(x), Value::Number(y)) => Ok(Value::Number(x + y)),
-        (Value::String(x), Value::String(y)) => {
-            let mut s = String::with_capacity(x.len() + y.len());
-            s.push_str(&x);
-            s.push_str(&y);
-            Ok(Value::from(s))
+        (Value::String(x), Value::String(y)) if x.is_empty() => Ok(Value::String(y)),
+        (Value::String(mut x), Value::String(y)) => {
+            x.push_str(&y);
+            Ok(Value::String(x))
         }
         (l, r) => match (l.opened(), r.opened()) {
             (Value::Array(mut x), Value::Array(y)) => {
-                Rc::make_mut(&mut x).append(&y);
+                x.append(&y);
                 Ok(Value::Array(x))
             }
             (Value::Object(mut x), Value::Object(y)) => {

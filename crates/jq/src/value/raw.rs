@@ -55,7 +55,7 @@ impl Raw {
 
 impl From<Array> for Value {
     fn from(array: Array) -> Self {
-        Self::Array(Rc::new(array))
+        Self::Array(array)
     }
 }
 

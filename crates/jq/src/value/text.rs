@@ -1,21 +1,25 @@
-//! Strings of a value: owned, or a slice of the document they were read from.
+//! Strings of a value: short ones owned, others a slice of a text, mostly of the document they were read from.
 //!
-//! A slice keeps the whole document alive and costs no copy; both are cheap to clone.
+//! A slice keeps the whole text alive and costs no copy; both are cheap to clone. A string that nobody else holds grows in
+//! place, so that building one by many additions takes linear time.
 
 use std::{
     borrow::Borrow,
+    cell::Cell,
     fmt,
     hash::{Hash, Hasher},
     ops::Deref,
     rc::Rc,
 };
 
-/// A document's text, and what its strict check found out about the layout.
+/// A document's text, and what its strict check found out about the layout; or a longer string that was made.
 #[derive(Debug)]
 pub struct Text {
     text: String,
     layout: TextLayout,
     depth: u32,
+    /// Whether all of it is ASCII, once somebody has asked: then places are found without counting.
+    ascii: Cell<Option<bool>>,
 }
 
 /// How close a text is to what the writer would print for it.
@@ -32,7 +36,18 @@ pub enum TextLayout {
 impl Text {
     /// `depth` is the deepest nesting in the text.
     pub fn new(text: String, layout: TextLayout, depth: u32) -> Self {
-        Self { text, layout, depth }
+        Self { text, layout, depth, ascii: Cell::new(None) }
+    }
+
+    fn is_ascii(&self) -> bool {
+        let known = self.ascii.get().unwrap_or_else(|| self.text.is_ascii());
+        self.ascii.set(Some(known));
+        known
+    }
+
+    fn push_str(&mut self, more: &str) {
+        self.ascii.set(self.ascii.get().map(|so_far| so_far && more.is_ascii()));
+        self.text.push_str(more);
     }
 
     pub fn depth(&self) -> u32 {
@@ -63,6 +78,37 @@ impl Str {
         }
     }
 
+    /// Adds to the end; in place if nobody else holds the text.
+    pub fn push_str(&mut self, more: &str) {
+        let len = self.len() + more.len();
+        if let Self::Slice { text, end, .. } = self
+            && text.text.len() == *end as usize
+            && let Some(longer) = u32::try_from(*end as usize + more.len()).ok()
+            && let Some(own) = Rc::get_mut(text)
+        {
+            own.push_str(more);
+            *end = longer;
+            return;
+        }
+        let mut whole = String::with_capacity(len);
+        whole.push_str(self);
+        whole.push_str(more);
+        *self = whole.into();
+    }
+
+    /// True if all characters are ASCII. Of long strings this is found out once for the whole text.
+    pub fn is_ascii(&self) -> bool {
+        match self {
+            Self::Slice { text, .. } if self.len() >= LONG && text.is_ascii() => true,
+            _ => self.as_str().is_ascii(),
+        }
+    }
+
+    /// How many characters (code points) there are.
+    pub fn char_count(&self) -> usize {
+        if self.is_ascii() { self.len() } else { self.chars().count() }
+    }
+
     /// The part of this string that `part`, a slice of it, covers.
     pub fn slice(&self, part: &str) -> Self {
         match self {
@@ -89,15 +135,24 @@ impl Borrow<str> for Str {
     }
 }
 
+/// Strings of this many bytes and more are slices of a text of their own, which is neither copied when it is cut nor
+/// when it grows.
+const LONG: usize = 64;
+
 impl From<&str> for Str {
     fn from(s: &str) -> Self {
-        Self::Owned(s.into())
+        if s.len() < LONG { Self::Owned(s.into()) } else { s.to_owned().into() }
     }
 }
 
 impl From<String> for Str {
     fn from(s: String) -> Self {
-        Self::Owned(s.into())
+        match u32::try_from(s.len()) {
+            Ok(end) if s.len() >= LONG => {
+                Self::Slice { text: Rc::new(Text::new(s, TextLayout::Free, 0)), start: 0, end }
+            }
+            _ => Self::Owned(s.into()),
+        }
     }
 }
 
