@@ -14,7 +14,7 @@ use crate::{
         info::{Kind, new_token},
         target::Target,
     },
-    replace,
+    replace::{self, Replacement},
     report::Console,
     schema::Schema,
 };
@@ -42,19 +42,19 @@ fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
     };
     let target = resolve(&request.file)?;
     refuse_special(&target)?;
-    let put = |token: &str| match (&request.content, &content) {
-        (Content::Backup(number), _) => restore::put_back(*number, request, &target, token, schema.as_ref(), console),
-        (_, content) => put(request, &target, token, content.as_deref().unwrap_or_default(), console),
+    let put = |writer: Writer<'_>| match (&request.content, &content) {
+        (Content::Backup(number), _) => restore::put_back(*number, request, &target, writer, schema.as_ref(), console),
+        (_, content) => put(request, &target, writer, content.as_deref().unwrap_or_default(), console),
     };
     if request.locked {
         let claim = Claim { kind: Kind::Write, command: own_command(), client: request.client.clone() };
         let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
-        put(guard.token())?;
+        put(Writer { token: guard.token(), permit: &|| guard.confirm() })?;
         if let Err(error) = guard.release(console) {
             console.info(format_args!("{error}; the next to lock it clears what is left"));
         }
     } else {
-        put(&new_token())?;
+        put(Writer { token: &new_token(), permit: &replace::always })?;
     }
     match request.content {
         Content::Backup(number) => console.ok(format_args!(
@@ -67,11 +67,30 @@ fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
     Ok(Exit(0))
 }
 
-fn put(request: &cli::Write, target: &Target, token: &str, content: &[u8], console: &Console) -> Result<(), Failure> {
+/// Under which lock a file is written, if any.
+pub(super) struct Writer<'a> {
+    pub token: &'a str,
+    pub permit: &'a dyn Fn() -> io::Result<()>,
+}
+
+fn put(
+    request: &cli::Write,
+    target: &Target,
+    writer: Writer<'_>,
+    content: &[u8],
+    console: &Console,
+) -> Result<(), Failure> {
     make_folder(request, target, console)?;
-    let backup = request.backup.map(|keep| (target.given.as_path(), keep));
-    let replaced =
-        replace::replace(&target.path, token, request.durability, None, backup, |out| out.write_all(content))?;
+    let replacement = Replacement {
+        target: &target.path,
+        directory: &replace::open_directory(&target.path)?,
+        token: writer.token,
+        durability: request.durability,
+        model: None,
+        backup: request.backup.map(|keep| (target.given.as_path(), keep)),
+        permit: writer.permit,
+    };
+    let replaced = replace::replace(&replacement, |out| out.write_all(content))?;
     tell_of_other_names(replaced, target, console);
     Ok(())
 }

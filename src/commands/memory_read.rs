@@ -9,7 +9,7 @@ use crate::{
     lock::{self, target::Target},
     report::Console,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::{Fresh, paths::shown};
 use std::{
     fs::File,
     io::{self, Read as _, Write},
@@ -62,6 +62,9 @@ fn load(request: &Read, console: &Console) -> Result<(Target, Vec<u8>), Failure>
 fn open(request: &Read, target: &Target, console: &Console) -> Result<File, Failure> {
     let _guard =
         if request.locked { Some(lock::shared(&lock_folder()?, target, request.wait, console)?) } else { None };
+    // After the lock and before the file: on a file server the name may be another file's since it was last looked up.
+    // What is wrong with the directory, the file's own error tells.
+    let _directory = Fresh::around(&target.path);
     if refuse_special(target)?.is_none() {
         return Err(Failure::failed(format!("'{}' does not exist", shown(&target.given))));
     }

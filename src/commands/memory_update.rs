@@ -10,7 +10,8 @@ use crate::{
     failure::Failure,
     filter::{self, Value},
     lock::{self, Claim, Guard, info::Kind, target::Target},
-    process, replace,
+    process,
+    replace::{self, Replacement},
     report::Console,
     settings,
 };
@@ -50,6 +51,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         Effect::Preview => console.data_is_read_by_people(),
         Effect::Difference => true,
     };
+    let directory = replace::open_directory(&target.path)?;
     let mut old_text = None;
     let old = match fs::read(&target.path) {
         Ok(text) => {
@@ -74,8 +76,16 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         }
         return Ok(Exit(0));
     }
-    let backup = request.backup.map(|keep| (target.given.as_path(), keep));
-    let replaced = replace::replace(&target.path, guard.token(), request.durability, None, backup, print)?;
+    let replacement = Replacement {
+        target: &target.path,
+        directory: &directory,
+        token: guard.token(),
+        durability: request.durability,
+        model: None,
+        backup: request.backup.map(|keep| (target.given.as_path(), keep)),
+        permit: &|| guard.confirm(),
+    };
+    let replaced = replace::replace(&replacement, print)?;
     tell_of_other_names(replaced, &target, console);
     if let Err(error) = guard.release(console) {
         console.info(format_args!("{error}; the next to lock it clears what is left"));

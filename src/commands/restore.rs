@@ -3,12 +3,15 @@
 //! Nothing is lost by it: with its content in the file, the backup leaves the row, and what the file held enters it in
 //! front. So `--restore` twice is as if nothing had happened, and no number of restores makes the row longer.
 
-use super::{atomic_write, tell_of_other_names};
+use super::{
+    atomic_write::{self, Writer},
+    tell_of_other_names,
+};
 use crate::{
     cli,
     failure::Failure,
     lock::target::Target,
-    replace::{self, Backup, Keep},
+    replace::{self, Backup, Keep, Replacement},
     report::Console,
     schema::Schema,
 };
@@ -22,7 +25,7 @@ pub fn put_back(
     number: u32,
     request: &cli::Write,
     target: &Target,
-    token: &str,
+    writer: Writer<'_>,
     schema: Option<&Schema>,
     console: &Console,
 ) -> Result<(), Failure> {
@@ -31,9 +34,16 @@ pub fn put_back(
     };
     let name = replace::backup_of(&target.given, number);
     atomic_write::check(&content, request, schema).map_err(|failure| failure.about(shown(&name)))?;
-    let row = Some((target.given.as_path(), Keep::All));
-    let replaced =
-        replace::replace(&target.path, token, request.durability, Some(&model), row, |out| out.write_all(&content))?;
+    let replacement = Replacement {
+        target: &target.path,
+        directory: &replace::open_directory(&target.path)?,
+        token: writer.token,
+        durability: request.durability,
+        model: Some(&model),
+        backup: Some((target.given.as_path(), Keep::All)),
+        permit: writer.permit,
+    };
+    let replaced = replace::replace(&replacement, |out| out.write_all(&content))?;
     tell_of_other_names(replaced, target, console);
     // Where there was no file, the row is as it was.
     let Some(freed) = replaced.freed else { return Ok(()) };

@@ -235,6 +235,33 @@ fn content_is_synced_before_its_rename_and_the_folder_after() {
     }
 }
 
+/// On a file server a name may stand for another file than the client remembers, until its directory is opened again.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_directory_is_opened_between_the_lock_and_the_file() {
+    if !available("strace") {
+        return;
+    }
+    let lines = ["memory-update a.json .n=2", "memory-update new.json .n=2 --create", "memory-read a.json"];
+    for line in lines.into_iter().chain(["memory-read a.json .n", "atomic-write a.json --restore"]) {
+        let sandbox = with_file();
+        sandbox.write("a.json.bak", "1");
+        let strace = "strace -f -qq -y -e signal=none -e trace=openat,flock -o trace";
+        sandbox.line("file-lock with a.json -- true").succeeds();
+        sandbox.line(&format!("{strace} {line}")).succeeds();
+        let (trace, here) = (sandbox.read("trace"), sandbox.path("").display().to_string());
+        let here = here.trim_end_matches('/');
+        let at = |what: &str, is_it: &dyn Fn(&str) -> bool| {
+            trace.lines().position(is_it).unwrap_or_else(|| panic!("{line}: no {what} in\n{trace}"))
+        };
+        let locked = at("lock", &|call| call.contains("flock(") && call.contains(".guard>"));
+        let opened = at("directory", &|call| call.ends_with(&format!("<{here}>")) && call.contains("O_DIRECTORY"));
+        let name = if line.contains("restore") { "a.json.bak" } else { line.split(' ').nth(1).unwrap() };
+        let file = at("file", &|call| call.contains(&format!("/{name}\"")) || call.contains(&format!("\"{name}\"")));
+        assert!(locked < opened && opened < file, "{line}: {locked} {opened} {file} in\n{trace}");
+    }
+}
+
 #[test]
 fn the_longest_name_a_folder_takes_can_be_written() {
     let sandbox = Sandbox::new();

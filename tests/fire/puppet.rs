@@ -300,11 +300,22 @@ impl Puppet {
             "renameat" | "renameat2" | "linkat" => &[1, 3],
             _ => &[],
         };
-        call.paths = paths.iter().map(|&place| self.text_at(args[place])).collect();
+        call.paths = paths.iter().map(|&place| self.path_at(place, &args)).collect();
         if call.name == "write" {
             call.data = self.bytes_at(args[1], args[2].min(1 << 20) as usize);
         }
         call
+    }
+
+    /// The path in an argument. In those of calls like openat(2) it is taken from the directory in the argument before.
+    fn path_at(&self, place: usize, args: &[u64; 6]) -> String {
+        let path = self.text_at(args[place]);
+        let directory = place.checked_sub(1).map(|before| args[before] as i32);
+        let Some(directory) = directory.filter(|&file| file >= 0 && !path.starts_with('/')) else { return path };
+        match std::fs::read_link(format!("/proc/{}/fd/{directory}", self.pid)) {
+            Ok(directory) => directory.join(path).to_string_lossy().into_owned(),
+            Err(_) => path,
+        }
     }
 
     fn bytes_at(&self, address: u64, length: usize) -> Vec<u8> {

@@ -6,7 +6,7 @@ use super::{
     level::Level,
     target::LockId,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::{Fresh, paths::shown};
 use rustix::{
     fs::{Mode, OFlags},
     io::retry_on_intr,
@@ -113,7 +113,7 @@ pub struct LockDir {
 impl LockDir {
     /// Reads the lock directory at a path, or finds that there is none.
     pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
-        let file = match open_dir(dir) {
+        let file = match open_afresh(dir) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ELOOP)) => {
@@ -186,6 +186,11 @@ pub fn is_made_by_us(facts: &fs::Metadata) -> bool {
 pub fn open_dir(dir: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(retry_on_intr(|| rustix::fs::open(dir, flags, Mode::empty()))?))
+}
+
+/// The same, as it is now on the server where there is one: a lock that is remembered may be gone, or another's.
+fn open_afresh(dir: &Path) -> io::Result<File> {
+    Fresh::around(dir)?.open(dir.file_name().unwrap_or_default(), OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
 /// Makes a lock directory. `false` if there is one already.

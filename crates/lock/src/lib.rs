@@ -188,6 +188,9 @@ pub struct Guard {
     _removed: Vec<LockDir>,
 }
 
+const LOST: &str = "its lock was lost, for the file server has not heard from this machine for too long and may have given \
+                    the lock to another; run the command again";
+
 /// Holding a `SharedGuard` keeps writers out, not readers.
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct SharedGuard {
@@ -247,6 +250,18 @@ impl Guard {
     /// held until they have ended.
     pub fn inherit(&self) -> io::Result<()> {
         memlatch_os::inherit(&self.file)
+    }
+
+    /// Makes sure, right before the work becomes visible, that no server has given the lock to another machine.
+    ///
+    /// # Errors
+    ///
+    /// The lock is lost: another machine may have changed the target since.
+    pub fn confirm(&self) -> io::Result<()> {
+        guard::confirm(&self.file).map_err(|error| match error.raw_os_error() {
+            Some(libc::EIO) => io::Error::new(error.kind(), LOST),
+            _ => error,
+        })
     }
 
     /// Gives the lock back. If that fails, the kernel frees the guard with this process all the same, and the next

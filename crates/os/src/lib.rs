@@ -7,6 +7,7 @@
 
 mod attributes;
 mod entry;
+mod fresh;
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(not(target_os = "macos"), path = "linux.rs")]
 mod os;
@@ -24,6 +25,7 @@ use std::{
 
 pub use attributes::{copy_attributes, is_mount_point};
 pub use entry::start;
+pub use fresh::{Fresh, locks_can_be_lost};
 pub use os::{FileLocks, boot_id, boot_time, file_system, look_up, name, pid_namespace, reads_output_of, words};
 pub use signals::{Interrupt, Interrupts, Signals, deliver, hear_of_children, shares_group};
 pub use stack::on_stack;

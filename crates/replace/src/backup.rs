@@ -121,6 +121,8 @@ fn first_free(given: &Path, last: u32) -> Result<Option<u32>, Error> {
 /// Reads a backup. `None` if there is none of that number.
 pub fn read_backup(given: &Path, number: u32) -> Result<Option<(Vec<u8>, Model)>, Error> {
     let path = backup_of(given, number);
+    // A client of a file server looks the name up anew in a directory that was just opened.
+    let _directory = crate::open_directory(&path)?;
     if plain_file(&path)?.is_none() {
         return Ok(None);
     }

@@ -13,7 +13,7 @@
 //! for a moment. Hard links are split: the name that is written gets a new file.
 //! The disk is trusted to keep what it has acknowledged.
 
-use memlatch_os::{copy_attributes, is_mount_point, paths::folder_of};
+use memlatch_os::{Fresh, copy_attributes, is_mount_point, paths::folder_of};
 use std::{
     ffi::{OsStr, OsString},
     fmt,
@@ -78,26 +78,39 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Replaces the content of `target` by what `write` writes. Everything is prepared before the first visible change.
+/// What is to be replaced, and how.
+pub struct Replacement<'a> {
+    /// The canonical path of the file.
+    pub target: &'a Path,
+    /// The target's directory. Whoever has read the target under a lock opened it between the lock and the reading.
+    pub directory: &'a Fresh,
+    /// A word that goes into the temporary files' names.
+    pub token: &'a str,
+    pub durability: Durability,
+    /// The file that a new one is to be like. Without it, a new file gets what the umask leaves of 0666.
+    pub model: Option<&'a Model>,
+    /// For which name the old content is backed up, and how many backups stay.
+    pub backup: Option<(&'a Path, Keep)>,
+    /// Asked before anything visible changes, and right before the rename: whether the writer may still write.
+    pub permit: &'a dyn Fn() -> io::Result<()>,
+}
+
+/// The permit of a writer whom nobody can stop.
+pub fn always() -> io::Result<()> {
+    Ok(())
+}
+
+/// Replaces the content of the target by what `write` writes. Everything is prepared before the first visible change.
 ///
-/// `target` is a canonical path. `token` goes into the temporary file's name. Owner, mode, access control list and extended
-/// attributes of an old file are kept. A new file gets those of `model`, or else what the umask leaves of 0666.
-///
-/// `backup` says for which name the old content is backed up, and how many backups stay.
+/// Owner, mode, access control list and extended attributes of an old file are kept.
 pub fn replace(
-    target: &Path,
-    token: &str,
-    durability: Durability,
-    model: Option<&Model>,
-    backup: Option<(&Path, Keep)>,
+    replacement: &Replacement<'_>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Replaced, Error> {
+    let Replacement { target, directory, token, durability, model, backup, permit } = *replacement;
     let old = Model::at(target)?;
     let other_names = old.as_ref().map_or(0, |old| old.facts.nlink().saturating_sub(1));
     let old = old.as_ref().or(model);
-    let folder_path = folder_of(target);
-    // Opened before anything changes: a folder that cannot be synced is found out in time.
-    let folder = File::open(folder_path).map_err(Error::at("open the folder", folder_path))?;
     let mut temporary = create(target, token, old.is_some())?;
     {
         let mut buffer = io::BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
@@ -111,22 +124,27 @@ pub fn replace(
         // wiki.postgresql.org/wiki/Fsync_Errors). The temporary file goes, the old one stays.
         temporary.as_file().sync_all().map_err(Error::at("sync", temporary.path()))?;
     }
+    let is_permitted = || permit().map_err(Error::at("replace", target));
     // Not before the new content is complete: a write that fails for want of space is to cost no backup.
     let freed = match backup {
         // No backup moves for a rename that cannot succeed.
         Some(_) if is_mount_point(target) => return Err(mounted(target)),
-        Some((given, keep)) => back_up(given, target, keep, token, durability)?,
+        Some((given, keep)) => {
+            is_permitted()?;
+            back_up(given, target, keep, token, durability)?
+        }
         None => None,
     };
+    is_permitted()?;
     temporary.persist(target).map_err(|failed| match is_mount_point(target) {
         true => mounted(target),
         false => Error::at("replace", target)(failed.error),
     })?;
     if durability == Durability::Synced {
-        folder.sync_all().map_err(|source| Error {
-            aftermath: Aftermath::Visible,
-            ..Error::at("sync the folder", folder_path)(source)
-        })?;
+        let path = folder_of(target);
+        directory
+            .sync()
+            .map_err(|source| Error { aftermath: Aftermath::Visible, ..Error::at("sync the folder", path)(source) })?;
     }
     Ok(Replaced { freed, other_names })
 }
@@ -146,6 +164,11 @@ fn mounted(target: &Path) -> Error {
         "it is a mount of its own, as of a container that was given this one file, and such a file cannot be replaced; \
          mount its directory instead",
     ))
+}
+
+/// Opens the directory of a target, for [`Replacement::directory`].
+pub fn open_directory(target: &Path) -> Result<Fresh, Error> {
+    Fresh::around(target).map_err(Error::at("open the folder", folder_of(target)))
 }
 
 /// Makes a folder, and those above it that are missing. `false` if it was there.
