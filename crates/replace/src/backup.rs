@@ -5,7 +5,7 @@
 //! next write fills. `FILE.bak` itself is never missing: it is linked to its new name, and then replaced.
 
 use crate::{Aftermath, Durability, Error, Model, create, plain_file};
-use memlatch_os::paths::folder_of;
+use memlatch_os::{Fresh, paths::folder_of};
 use std::{
     fs::{self, File},
     io::{self, Read},
@@ -121,8 +121,9 @@ fn first_free(given: &Path, last: u32) -> Result<Option<u32>, Error> {
 /// Reads a backup. `None` if there is none of that number.
 pub fn read_backup(given: &Path, number: u32) -> Result<Option<(Vec<u8>, Model)>, Error> {
     let path = backup_of(given, number);
-    // A client of a file server looks the name up anew in a directory that was just opened.
-    let _directory = crate::open_directory(&path)?;
+    // A client of a file server looks the name up anew in a directory that was just opened. What is wrong with the
+    // directory, the file's own error tells.
+    let _directory = Fresh::around(&path);
     if plain_file(&path)?.is_none() {
         return Ok(None);
     }
