@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Kind {
     /// It could not be done, and nothing has changed.
     Failed,
+    /// The new content is in place, but it may not survive a crash of the system. Trying again could do the work twice.
+    Undurable,
     /// The command line or an environment variable is wrong, so trying again is of no use.
     Usage,
     /// The lock was not free in time, so trying again later is (EX_TEMPFAIL of sysexits.h).
@@ -28,6 +30,7 @@ impl Kind {
         match self {
             Kind::Failed => 1,
             Kind::Usage => 2,
+            Kind::Undurable => 73,
             Kind::Busy => 75,
             Kind::Conflict(code) => code,
             Kind::NotExecutable => 126,
@@ -84,7 +87,8 @@ impl From<lock::Error> for Failure {
 
 impl From<replace::Error> for Failure {
     fn from(error: replace::Error) -> Self {
-        Failure { kind: Kind::Failed, cause: error.into() }
+        let kind = if error.is_visible() { Kind::Undurable } else { Kind::Failed };
+        Failure { kind, cause: error.into() }
     }
 }
 

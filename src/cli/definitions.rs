@@ -300,6 +300,9 @@ fn memory_update(options: Options<'_>) -> Command {
                 .default_missing_value(DEFAULT_DOCUMENT)
                 .help("Start a missing file from JSON [{}]")
         })
+        .option("allow-type-change", |option| {
+            switch(option).help("Let the filter turn an object into something else, for instance")
+        })
         .option("dry-run", |option| switch(option).help("Print the new content, on a terminal what would change, and change nothing"))
         .option("diff", |option| switch(option).help("Print what would change, and change nothing"))
         .option("function", |option| {

@@ -207,6 +207,7 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
         change,
         backup: backup(matches),
         create: value(matches, "create"),
+        may_change_type: flag(matches, "allow-type-change"),
         effect: match (flag(matches, "dry-run"), flag(matches, "diff")) {
             (_, true) => Effect::Difference,
             (true, false) => Effect::Preview,

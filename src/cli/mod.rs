@@ -115,6 +115,8 @@ pub struct Update {
     pub backup: Option<Keep>,
     /// What a missing file starts from, as JSON text.
     pub create: Option<String>,
+    /// Whether the new content may be of another type than the old: an array in the place of an object.
+    pub may_change_type: bool,
     pub effect: Effect,
     /// What the new content has to fit.
     pub schema: Option<PathBuf>,

@@ -5,7 +5,7 @@ use super::{
     schema, tell_of_other_names, unreadable,
 };
 use crate::{
-    cli::{Change, Effect, Update},
+    cli::{Change, Effect, Program, Source, Update},
     diff, document,
     failure::Failure,
     filter::{self, Value},
@@ -15,10 +15,11 @@ use crate::{
     report::Console,
     settings,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::paths::{quoted, shown};
 use std::{
     fs,
     io::{self, Write},
+    path::Path,
     process::{Command, Stdio},
     sync::Mutex,
     thread,
@@ -53,15 +54,21 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     };
     let directory = replace::open_directory(&target.path)?;
     let mut old_text = None;
+    let mut is_new = false;
     let old = match fs::read(&target.path) {
         Ok(text) => {
             old_text = compares.then(|| text.clone());
             parse(text, &target)?
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => seed.ok_or_else(|| missing(&target))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            is_new = true;
+            seed.ok_or_else(|| missing(&target))?
+        }
         Err(error) => return Err(unreadable(&target, &error)),
     };
+    let old_kind = (!is_new).then(|| old.kind());
     let (new, guard) = change.apply(old, guard, &target, console)?;
+    refuse_change_of_type(old_kind, &new, request)?;
     check_schema(schema.as_ref(), &new, &target.given)?;
     let print = |out: &mut dyn Write| {
         document::write(&new, &request.layout, out)?;
@@ -92,6 +99,44 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     }
     console.ok(format_args!("Updated: {}", shown(&target.given)));
     Ok(Exit(0))
+}
+
+/// Refuses a result that throws the document away: `.count` makes a number of it, and `.count == 1` a boolean.
+///
+/// A document that is `null` holds nothing yet.
+fn refuse_change_of_type(old: Option<&str>, new: &Value, request: &Update) -> Result<(), Failure> {
+    let Some(old) = old.filter(|old| *old != new.kind() && *old != "null" && !request.may_change_type) else {
+        return Ok(());
+    };
+    let (file, old, new) = (shown(&request.file), with_article(old), with_article(new.kind()));
+    Err(Failure::failed(format!(
+        "'{file}' holds {old}, and the new content is {new}; nothing has changed; {}, or if it is meant, add \
+         --allow-type-change",
+        meant(&request.change, &request.file)
+    )))
+}
+
+/// What was probably meant by a change that gives a value of another type.
+fn meant(change: &Change, file: &Path) -> String {
+    let Change::Filter(Program { source: Source::Text(filter), .. }) = change else {
+        return "the change has to give the whole document".to_owned();
+    };
+    let is_path = filter.starts_with('.') && !filter.contains([' ', '=', '|', '+', '(']);
+    match filter.split_once("==") {
+        Some((before, after)) if !after.contains("==") => {
+            format!("to set a value, write = for ==: {}", quoted(Path::new(&format!("{before}={after}"))))
+        }
+        _ if is_path => format!("to look at a value: memory-read {} {}", quoted(file), quoted(Path::new(filter))),
+        _ => "the filter has to give the whole document, as '.count += 1' does and '.count + 1' does not".to_owned(),
+    }
+}
+
+fn with_article(kind: &str) -> String {
+    match kind {
+        "array" | "object" => format!("an {kind}"),
+        "null" => kind.to_owned(),
+        _ => format!("a {kind}"),
+    }
 }
 
 /// Prints what would change. `None` stands for a file that does not exist.

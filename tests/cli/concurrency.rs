@@ -228,3 +228,15 @@ fn waiters_are_served_about_evenly() {
         assert!(turns >= 4, "a worker had {turns} turns while another had 40");
     }
 }
+
+#[test]
+fn a_try_without_waiting_does_not_fail_for_those_who_only_look() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.json", r#"{"n":0}"#);
+    let script = "touch go\n\
+        for look in 'file-lock status a.json' 'memory-read a.json' 'file-lock show'; do\n\
+          while [ -e go ]; do $look; done >/dev/null 2>&1 &\ndone\n\
+        for i in $(seq 100); do memory-update a.json '.n += 1' --timeout 0 2>>log || echo $? >>failed; done\n\
+        rm go; wait; cat log >&2; cat failed 2>/dev/null\nmemory-read a.json .n";
+    assert_eq!(sandbox.bash(script).succeeds().stdout(), "100\n");
+}

@@ -235,6 +235,30 @@ fn content_is_synced_before_its_rename_and_the_folder_after() {
     }
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn content_that_may_not_survive_has_a_status_of_its_own() {
+    if !available("strace") {
+        return;
+    }
+    for line in ["memory-update a.json .n=2", "atomic-write a.json --content 2", "atomic-write a.json --restore"] {
+        let sandbox = with_file();
+        sandbox.write("a.json.bak", "2");
+        // The directory is synced last.
+        let syncs = syncs_and_renames(&sandbox, line).iter().filter(|call| call.starts_with("sync")).count();
+        sandbox.write("a.json", "{\"n\":1}");
+        sandbox.write("a.json.bak", "2");
+        let last = format!("strace -f -qq -o log -e inject=fsync:error=EIO:when={syncs}");
+        let ended = sandbox.line(&format!("{last} {line}"));
+        if line.contains("restore") {
+            ended.succeeds(); // the last one is that of the backups, which are told of
+            continue;
+        }
+        ended.ends(73).tells(["in place", "may not survive", "do not repeat"]);
+        assert_ne!(sandbox.read("a.json"), "{\"n\":1}", "{line}");
+    }
+}
+
 /// On a file server a name may stand for another file than the client remembers, until its directory is opened again.
 #[test]
 #[cfg(target_os = "linux")]

@@ -344,3 +344,55 @@ fn a_file_that_is_not_there_is_not_made_by_trying() {
     sandbox.line("memory-update missing.json .").ends(1);
     assert!(!sandbox.path("missing.json").exists());
 }
+
+#[test]
+fn a_result_of_another_type_is_refused_with_what_was_probably_meant() {
+    let cases = [
+        (".count", "object", "number", "memory-read f.json .count"),
+        (".count == 1", "object", "boolean", "'.count = 1'"),
+        (".list | length", "object", "number", "whole document"),
+        (".count + 1", "object", "number", "whole document"),
+        (".list", "object", "array", "memory-read f.json .list"),
+    ];
+    for (filter, old, new, advice) in cases {
+        let sandbox = Sandbox::new();
+        sandbox.write("f.json", r#"{"count":3,"list":[1]}"#);
+        for preview in ["--backup", "--dry-run", "--diff"] {
+            let call = sandbox.call(["memory-update", "f.json", filter, preview]);
+            call.ends(1).refuses().tells([old, new, advice, "--allow-type-change"]);
+        }
+        sandbox.holds("f.json", r#"{"count":3,"list":[1]}"#);
+        assert!(!sandbox.path("f.json.bak").exists());
+        sandbox.call(["memory-update", "f.json", filter, "--allow-type-change"]).succeeds();
+    }
+}
+
+#[test]
+fn a_result_of_the_same_type_or_of_a_file_that_held_nothing_is_written() {
+    let cases = [
+        ("3", ". + 1", "4\n"),
+        ("true", "not", "false\n"),
+        ("null", "{}", "{}\n"),
+        ("[1]", "map(. + 1)", "[\n  2\n]\n"),
+    ];
+    for (old, filter, new) in cases {
+        let sandbox = Sandbox::new();
+        sandbox.write("f.json", old);
+        sandbox.call(["memory-update", "f.json", filter]).succeeds();
+        sandbox.holds("f.json", new);
+    }
+    let sandbox = Sandbox::new();
+    sandbox.call(["memory-update", "new.json", "[.a]", "--create"]).succeeds();
+    sandbox.holds("new.json", "[\n  null\n]\n");
+}
+
+#[test]
+fn a_function_that_gives_another_type_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("f.json", r#"{"n":1}"#);
+    let script = "count() { echo 1; }; export -f count\nmemory-update f.json --function count";
+    sandbox.bash(script).ends(1).refuses().tells(["object", "number", "--allow-type-change"]);
+    sandbox.holds("f.json", r#"{"n":1}"#);
+    sandbox.bash(&format!("{script} --allow-type-change")).succeeds();
+    sandbox.holds("f.json", "1\n");
+}

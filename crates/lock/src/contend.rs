@@ -24,6 +24,9 @@ use std::{
 const SETTING_UP: Duration = Duration::from_secs(2);
 /// Longer than it takes to lock a guard, find it free and let it go.
 const A_MOMENT: Duration = Duration::from_millis(2);
+
+/// How long a try without waiting outlasts such moments: on a loaded machine one can take a time slice or two.
+const MOMENTS: Duration = Duration::from_secs(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// How often who wants to know is told that the wait goes on.
 const REMINDER: Duration = Duration::from_secs(10);
@@ -262,9 +265,7 @@ impl<'a> Contender<'a> {
             let attempt = || guard::try_lock(&file, mode).map_err(Error::io("lock the guard", &level.guard));
             let mut is_ours = attempt()?;
             if !is_ours && self.wait.timeout.is_zero() {
-                // `show` and `status` lock a guard for a moment to see whether anybody has it; that is no holder.
-                thread::sleep(A_MOMENT);
-                is_ours = attempt()?;
+                is_ours = outlast_a_moment(level, attempt)?;
             }
             if !is_ours {
                 if descend && self.is_inside(level) {
@@ -457,6 +458,22 @@ pub fn judge(here: &Here, dir: &LockDir, guard_is_free: bool) -> State {
         _ if dir.made_by_us => State::Dead(Cause::Unfinished),
         _ if dir.idle() >= SETTING_UP => State::Dead(Cause::Unfinished),
         _ => State::Alive,
+    }
+}
+
+/// Tries again for as long as nobody says that the lock is held: `show` and `status` lock a guard for a moment to see
+/// whether anybody has it, a reader until it has the file open, and neither is a holder to give up for.
+fn outlast_a_moment(level: &Level, attempt: impl Fn() -> Result<bool, Error>) -> Result<bool, Error> {
+    let begun = Instant::now();
+    loop {
+        thread::sleep(A_MOMENT);
+        if attempt()? {
+            return Ok(true);
+        }
+        // A writer that has its flock and not yet its directory looks the same, but only for a moment too.
+        if LockDir::read(&level.dir)?.is_some() || begun.elapsed() >= MOMENTS {
+            return Ok(false);
+        }
     }
 }
 

@@ -64,13 +64,23 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the new content is in place all the same, and only its durability is unknown.
+    pub fn is_visible(&self) -> bool {
+        self.aftermath == Aftermath::Visible
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = memlatch_os::paths::shown(&self.path);
         write!(f, "cannot {} '{path}': {}", self.doing, self.source)?;
         f.write_str(match self.aftermath {
             Aftermath::Unchanged => "; the file is as it was",
-            Aftermath::Visible => "; the new content is visible, but it may not survive a crash of the system",
+            Aftermath::Visible => {
+                "; the new content is in place, but it may not survive a crash of the system; do not repeat a change \
+                 that would add to it: look at the file and at the disk"
+            }
             Aftermath::Twice => "; what was put back is still among the backups as well",
         })
     }
