@@ -8,6 +8,7 @@
 mod attributes;
 mod entry;
 mod fresh;
+pub mod mathematics;
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(not(target_os = "macos"), path = "linux.rs")]
 mod os;

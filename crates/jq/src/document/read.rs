@@ -516,6 +516,6 @@ pub mod lenient {
             return Some(Value::number(word.into()));
         }
         // Only documents keep a number's very text.
-        Some(Value::Literal(crate::value::number::canonical(word).into()))
+        Some(crate::value::number::literal(word))
     }
 }

@@ -1,8 +1,9 @@
-//! Mathematical functions; the platform's own where Rust has them, libm's otherwise.
+//! Mathematical functions: the C library's where results are rounded, so that they are those of jq; libm's where they are exact.
 
 use super::engine::{Cv, Outputs};
 use super::natives::{Outcome, Run, give, plain};
 use crate::value::{Failure, Value, negate};
+use memlatch_os::mathematics;
 
 fn number(v: &Value) -> Result<f64, Failure> {
     match v.as_f64() {
@@ -20,17 +21,41 @@ fn two<'a>(mut cv: Cv<'a>, f: fn(f64, f64) -> f64) -> Outputs<'a> {
     give((|| Ok(Value::Number(f(number(&x)?, number(&y)?))))())
 }
 
-/// The absolute value; a literal keeps its digits.
+/// The absolute value as jq defines it, `if . < 0 then -. end`; a literal keeps its digits, and -0 is not less than 0.
 pub fn absolute(v: Value) -> Outcome {
     match v.as_f64() {
         None => v.fail_alone("cannot be negated"),
-        Some(x) if x < 0.0 => negate(v),
+        Some(_) if v < Value::Number(0.0) => negate(v),
         Some(_) => Ok(v),
     }
 }
 
+/// A C `int` as x86 makes one of a double: the fraction is cut off, and what does not fit is the smallest.
+fn to_int(x: f64) -> i32 {
+    let fits = x > f64::from(i32::MIN) - 1.0 && x < f64::from(i32::MAX) + 1.0;
+    if fits { x as i32 } else { i32::MIN }
+}
+
 fn ldexp(x: f64, e: f64) -> f64 {
-    libm::ldexp(x, e.clamp(-1e6, 1e6) as i32)
+    libm::ldexp(x, to_int(e))
+}
+
+fn scalbln(x: f64, e: f64) -> f64 {
+    // A C `long`, of which what does not fit is the smallest; exponents beyond an `int` make no difference.
+    let fits = e.abs() < i64::MAX as f64;
+    if fits { libm::ldexp(x, e as i32) } else { libm::ldexp(x, i32::MIN) }
+}
+
+/// Scales by a power of two whose exponent is a double: one with a fraction gives not-a-number (glibc, `e_scalb.c`).
+fn scalb(x: f64, e: f64) -> f64 {
+    match () {
+        () if x.is_nan() || e.is_nan() => f64::NAN,
+        () if e == f64::INFINITY => x * e,
+        () if e == f64::NEG_INFINITY && x == 0.0 => x,
+        () if e == f64::NEG_INFINITY => x / -e,
+        () if e.fract() != 0.0 => f64::NAN,
+        () => libm::ldexp(x, e as i32),
+    }
 }
 
 fn logb(x: f64) -> f64 {
@@ -71,7 +96,7 @@ pub static TABLE: &[(&str, &str, Run)] = &[
     ("fabs", "", |cv| one(cv, f64::abs)),
     ("exp", "", |cv| one(cv, f64::exp)),
     ("exp2", "", |cv| one(cv, f64::exp2)),
-    ("exp10", "", |cv| one(cv, |x| 10f64.powf(x))),
+    ("exp10", "", |cv| one(cv, |x| mathematics::exp10(x))),
     ("expm1", "", |cv| one(cv, f64::exp_m1)),
     ("log", "", |cv| one(cv, f64::ln)),
     ("log2", "", |cv| one(cv, f64::log2)),
@@ -88,19 +113,19 @@ pub static TABLE: &[(&str, &str, Run)] = &[
     ("sinh", "", |cv| one(cv, f64::sinh)),
     ("cosh", "", |cv| one(cv, f64::cosh)),
     ("tanh", "", |cv| one(cv, f64::tanh)),
-    ("asinh", "", |cv| one(cv, libm::asinh)),
-    ("acosh", "", |cv| one(cv, libm::acosh)),
-    ("atanh", "", |cv| one(cv, libm::atanh)),
-    ("erf", "", |cv| one(cv, libm::erf)),
-    ("erfc", "", |cv| one(cv, libm::erfc)),
-    ("j0", "", |cv| one(cv, libm::j0)),
-    ("j1", "", |cv| one(cv, libm::j1)),
-    ("y0", "", |cv| one(cv, libm::y0)),
-    ("y1", "", |cv| one(cv, libm::y1)),
-    ("lgamma", "", |cv| one(cv, libm::lgamma)),
-    ("tgamma", "", |cv| one(cv, libm::tgamma)),
+    ("asinh", "", |cv| one(cv, |x| mathematics::asinh(x))),
+    ("acosh", "", |cv| one(cv, |x| mathematics::acosh(x))),
+    ("atanh", "", |cv| one(cv, |x| mathematics::atanh(x))),
+    ("erf", "", |cv| one(cv, |x| mathematics::erf(x))),
+    ("erfc", "", |cv| one(cv, |x| mathematics::erfc(x))),
+    ("j0", "", |cv| one(cv, |x| mathematics::j0(x))),
+    ("j1", "", |cv| one(cv, |x| mathematics::j1(x))),
+    ("y0", "", |cv| one(cv, |x| mathematics::y0(x))),
+    ("y1", "", |cv| one(cv, |x| mathematics::y1(x))),
+    ("lgamma", "", |cv| one(cv, |x| mathematics::lgamma(x).0)),
+    ("tgamma", "", |cv| one(cv, |x| mathematics::tgamma(x))),
     ("lgamma_r", "", plain!(|v: Value| number(&v).map(|x| {
-        let (value, sign) = libm::lgamma_r(x);
+        let (value, sign) = mathematics::lgamma(x);
         [Value::Number(value), Value::Number(f64::from(sign))].into_iter().collect()
     }))),
     ("frexp", "", plain!(|v: Value| number(&v).map(|x| {
@@ -118,8 +143,8 @@ pub static TABLE: &[(&str, &str, Run)] = &[
     ("atan2", "vv", |cv| two(cv, f64::atan2)),
     ("fmod", "vv", |cv| two(cv, |x, y| x % y)),
     ("ldexp", "vv", |cv| two(cv, ldexp)),
-    ("scalb", "vv", |cv| two(cv, |x, e| x * e.exp2())),
-    ("scalbln", "vv", |cv| two(cv, ldexp)),
+    ("scalb", "vv", |cv| two(cv, scalb)),
+    ("scalbln", "vv", |cv| two(cv, scalbln)),
     ("nextafter", "vv", |cv| two(cv, libm::nextafter)),
     ("nexttoward", "vv", |cv| two(cv, libm::nextafter)),
     ("copysign", "vv", |cv| two(cv, f64::copysign)),
@@ -129,8 +154,8 @@ pub static TABLE: &[(&str, &str, Run)] = &[
     ("fdim", "vv", |cv| two(cv, libm::fdim)),
     ("fmax", "vv", |cv| two(cv, f64::max)),
     ("fmin", "vv", |cv| two(cv, f64::min)),
-    ("jn", "vv", |cv| two(cv, |n, x| libm::jn(n as i32, x))),
-    ("yn", "vv", |cv| two(cv, |n, x| libm::yn(n as i32, x))),
+    ("jn", "vv", |cv| two(cv, |n, x| mathematics::jn(to_int(n), x))),
+    ("yn", "vv", |cv| two(cv, |n, x| mathematics::yn(to_int(n), x))),
     ("fma", "vvv", |mut cv| {
         let (z, y, x) = (cv.0.pop_var(), cv.0.pop_var(), cv.0.pop_var());
         give((|| Ok(Value::Number(number(&x)?.mul_add(number(&y)?, number(&z)?))))())

@@ -6,7 +6,7 @@
 use super::engine::{Cv, Engine, Outputs, World, children, update_at};
 use super::{dates, formats, math, regex};
 use crate::document::{read::lenient, to_text};
-use crate::value::{self, Array, Failure, MAX_DEPTH, Map, Value, compare};
+use crate::value::{self, Array, Failure, MAX_DEPTH, Map, Purpose, Value, compare};
 use jaq_core::box_iter::box_once;
 use jaq_core::{Bind, Error, Exn, Native, ValX};
 use std::{
@@ -227,10 +227,10 @@ static TABLE: &[(&str, &str, Run)] = &[
         items.reverse();
         Ok(Value::array(items))
     })),
-    ("sort", "", plain!(|v: Value| { let mut items = sortable(v)?; items.sort(); Ok(Value::array(items)) })),
+    ("sort", "", plain!(|v: Value| { let mut items = sortable(v)?; items.sort_by(Ord::cmp); Ok(Value::array(items)) })),
     ("unique", "", plain!(|v: Value| {
         let mut items = sortable(v)?;
-        items.sort();
+        items.sort_by(Ord::cmp);
         items.dedup_by(|b, a| a == b);
         Ok(Value::array(items))
     })),
@@ -402,14 +402,16 @@ fn one_or_null(mut cv: Cv<'_>) -> Outputs<'_> {
 /// Numbers from one bound up to another.
 fn range(mut cv: Cv<'_>) -> Outputs<'_> {
     let (upto, from) = (cv.0.pop_var(), cv.0.pop_var());
-    let (Some(from), Some(upto)) = (from.as_f64(), upto.as_f64()) else {
+    let (Some(mut at), Some(upto)) = (from.as_f64(), upto.as_f64()) else {
         return give(fail("Range bounds must be numeric"));
     };
-    let mut next = from;
+    // The first one is the bound itself, with its text.
+    let mut first = Some(from);
     Box::new(std::iter::from_fn(move || {
-        (next < upto).then(|| {
-            next += 1.0;
-            Ok(Value::Number(next - 1.0))
+        (at < upto).then(|| {
+            let number = first.take().unwrap_or(Value::Number(at));
+            at += 1.0;
+            Ok(number)
         })
     }))
 }
@@ -644,7 +646,7 @@ fn delete_paths(value: Value, paths: Value) -> Outcome {
     let Ok(mut paths) = paths.into_items() else {
         return fail("Paths must be specified as an array");
     };
-    paths.sort();
+    paths.sort_by(Ord::cmp);
     let mut lists = Vec::with_capacity(paths.len());
     for path in &paths {
         match path.as_array() {
@@ -717,7 +719,8 @@ fn delete_elements(mut array: Array, keys: &[&Value]) -> Outcome {
                 None => return fail(format!("Cannot delete {} element of array", key.kind())),
                 Some(i) if i.is_nan() => {}
                 Some(i) => {
-                    let i = if i < 0.0 { i.trunc() + len as f64 } else { i.trunc() };
+                    let i = i.trunc();
+                    let i = if i < 0.0 { i + len as f64 } else { i };
                     if i >= 0.0 && (i as usize) < len {
                         gone.push(i as usize..i as usize + 1);
                     }
@@ -746,7 +749,8 @@ fn length(v: Value) -> Outcome {
         Value::Array(a) => Value::from(a.len()),
         Value::Object(o) => Value::from(o.len()),
         Value::Number(x) => Value::Number(x.abs()),
-        Value::Literal(_) => return math::absolute(v),
+        Value::Literal(text) if text.starts_with('-') => return value::negate(v),
+        Value::Literal(_) => return Ok(v),
         other => return other.fail_alone("has no length"),
     })
 }
@@ -765,7 +769,7 @@ fn has(v: Value, key: Value) -> Outcome {
         (Value::Null, _) => Ok(Value::Bool(false)),
         (Value::Object(o), Value::String(k)) => Ok(Value::Bool(o.contains_key(k))),
         (Value::Array(a), k) if k.is_number() => {
-            let i = k.as_f64().unwrap_or(f64::NAN);
+            let i = k.as_f64().unwrap_or(f64::NAN).trunc();
             Ok(Value::Bool(i >= 0.0 && i < a.len() as f64))
         }
         (v, k) => fail(format!("Cannot check whether {} has a {} key", v.kind(), k.kind())),
@@ -857,7 +861,7 @@ fn extreme(v: Value, wanted: Ordering) -> Outcome {
     match v.into_items() {
         Err(v) => v.fail_pair(&v, "cannot be iterated over"),
         Ok(items) => {
-            let better = |a: Value, b: Value| match compare(&b, &a, Ordering::Less) {
+            let better = |a: Value, b: Value| match compare(&b, &a, Purpose::Operator) {
                 Ordering::Equal if wanted == Ordering::Greater => b,
                 order if order == wanted => b,
                 _ => a,
@@ -950,8 +954,17 @@ fn binary_search(v: Value, target: Value) -> Outcome {
     let Some(items) = v.as_array() else {
         return v.fail_alone("cannot be searched from");
     };
-    let found = items.binary_search_by(|item| compare(item, &target, Ordering::Less));
-    Ok(Value::Number(found.map_or_else(|i| -1.0 - i as f64, |i| i as f64)))
+    // Halving as jq does it, so that of several equal elements the same one is found.
+    let (mut start, mut end) = (0, items.len());
+    while start < end {
+        let middle = start + (end - start) / 2;
+        match compare(&target, &items[middle], Purpose::Operator) {
+            Ordering::Equal => return Ok(Value::from(middle)),
+            Ordering::Less => end = middle,
+            Ordering::Greater => start = middle + 1,
+        }
+    }
+    Ok(Value::Number(-1.0 - start as f64))
 }
 
 fn trim(v: Value, left: bool, right: bool) -> Outcome {

@@ -18,7 +18,7 @@ pub use map::{Map, Member};
 pub use ops::{
     Bound, Key, add, divide, multiply, negate, remainder, slice_bounds, slice_key, slice_range, split, subtract,
 };
-pub use order::compare;
+pub use order::{Purpose, compare};
 pub use raw::Raw;
 pub use text::{Str, Text, TextLayout};
 
@@ -193,7 +193,7 @@ impl From<usize> for Value {
 impl From<isize> for Value {
     fn from(n: isize) -> Self {
         // Larger integers of a program are literals, which keep their digits.
-        if n.unsigned_abs() <= 1 << 53 { Self::Number(n as f64) } else { Self::Literal(n.to_string().into()) }
+        if n.unsigned_abs() < 1 << 53 { Self::Number(n as f64) } else { Self::Literal(n.to_string().into()) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Numbers: doubles, and literals that keep their text until something is calculated with them.
 
+use super::Value;
 use std::cmp::Ordering;
 
 /// The text of a double as jq prints it: the shortest digits that read back as the same number.
@@ -47,13 +48,19 @@ pub fn parse(text: &str) -> f64 {
     text.parse().unwrap_or(f64::NAN)
 }
 
-/// A decimal number as sign, digits without leading or trailing zeros, and the place of its point.
+/// The greatest exponent of jq's decimal library in scientific notation: beyond it a literal is infinite.
+const MAX_EXPONENT: i64 = 999_999_999;
+
+/// The exponent of the smallest number of jq's decimal library (its `Etiny`, for the 147,483,648 digits that jq asks for):
+/// what is smaller is zero.
+const MIN_EXPONENT: i64 = -1_147_483_646;
+
+/// A decimal number: its digits as they are written, and the place of its point.
 struct Decimal<'a> {
     negative: bool,
-    digits: Vec<u8>,
-    /// the number is 0.digits × 10^point
-    point: i64,
-    text: &'a str,
+    whole: &'a str,
+    fraction: &'a str,
+    exponent: i64,
 }
 
 impl<'a> Decimal<'a> {
@@ -61,55 +68,149 @@ impl<'a> Decimal<'a> {
         let negative = text.starts_with('-');
         let rest = text.trim_start_matches(['-', '+']);
         let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
-        let exponent: i64 = exponent.parse().unwrap_or(match exponent.starts_with('-') {
-            true => i64::MIN / 4,
-            false => i64::MAX / 4,
-        });
+        // Far beyond all limits, and so far from those of the type that lengths can be added.
+        const FAR: i64 = i64::MAX / 4;
+        let exponent = match exponent.parse::<i64>() {
+            Ok(exponent) => exponent.clamp(-FAR, FAR),
+            Err(_) if exponent.starts_with('-') => -FAR,
+            Err(_) => FAR,
+        };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-        let zeros = digits.iter().take_while(|d| **d == b'0').count();
-        let point = whole.len() as i64 - zeros as i64 + exponent;
-        let mut digits = digits[zeros..].to_vec();
-        while digits.last() == Some(&b'0') {
-            digits.pop();
+        Self { negative, whole, fraction, exponent }
+    }
+
+    /// All digits, from the first that is not zero.
+    fn digits(&self) -> impl Iterator<Item = u8> {
+        let zeros = self.leading_zeros();
+        let all = self.whole.as_bytes().iter().chain(self.fraction.as_bytes());
+        all.skip(zeros).copied()
+    }
+
+    fn leading_zeros(&self) -> usize {
+        let all = self.whole.bytes().chain(self.fraction.bytes());
+        all.take_while(|digit| *digit == b'0').count()
+    }
+
+    /// How many digits there are from the first that is not zero on.
+    fn len(&self) -> usize {
+        self.whole.len() + self.fraction.len() - self.leading_zeros()
+    }
+
+    /// The exponent of the first digit that is not zero.
+    fn adjusted(&self) -> i64 {
+        self.exponent - self.fraction.len() as i64 + self.len() as i64 - 1
+    }
+
+    /// -1, 0 or 1.
+    fn sign(&self) -> i8 {
+        match (self.len() == 0 || self.adjusted() < MIN_EXPONENT, self.negative) {
+            (true, _) => 0,
+            (_, true) => -1,
+            (_, false) => 1,
         }
-        Self { negative, digits, point, text }
+    }
+
+    /// Compares the sizes of two numbers that are not zero.
+    fn compare_size(&self, other: &Self) -> Ordering {
+        let (a, b) = (self.adjusted(), other.adjusted());
+        if a > MAX_EXPONENT && b > MAX_EXPONENT {
+            return Ordering::Equal;
+        }
+        let n = self.len().max(other.len());
+        let padded = |digits| Iterator::take(Iterator::chain(digits, std::iter::repeat(b'0')), n);
+        a.cmp(&b).then_with(|| padded(self.digits()).cmp(padded(other.digits())))
     }
 }
 
-/// Compares two number texts exactly.
-pub fn compare_texts(a: &str, b: &str) -> Ordering {
+/// Compares two number texts exactly, as jq's decimal library does: numbers beyond its exponents are infinite or zero.
+fn compare_texts(a: &str, b: &str) -> Ordering {
     if a == b {
         return Ordering::Equal;
     }
     let (a, b) = (Decimal::new(a), Decimal::new(b));
-    let sign = |d: &Decimal<'_>| match (d.digits.is_empty(), d.negative) {
-        (true, _) => 0,
-        (_, true) => -1,
-        (_, false) => 1,
-    };
-    let (sa, sb) = (sign(&a), sign(&b));
+    let (sa, sb) = (a.sign(), b.sign());
     if sa != sb || sa == 0 {
         return sa.cmp(&sb);
     }
-    let size = a.point.cmp(&b.point).then_with(|| a.digits.cmp(&b.digits));
+    let size = a.compare_size(&b);
     if sa < 0 { size.reverse() } else { size }
+}
+
+/// True if the number is an integer that a double tells from its neighbours: then it may as well be a literal.
+fn is_exact_integer(x: f64) -> bool {
+    x == x.trunc() && x.abs() < (1u64 << 53) as f64
+}
+
+/// True if equal doubles mean equal numbers: a double tells all decimals of 15 digits apart.
+fn is_short(text: &str) -> bool {
+    text.len() <= 15 && !text.bytes().any(|b| matches!(b, b'e' | b'E'))
+}
+
+/// Compares two number texts exactly; their doubles decide most pairs, and faster.
+pub fn compare_literals(a: &str, b: &str) -> Ordering {
+    match parse(a).partial_cmp(&parse(b)) {
+        Some(Ordering::Equal) if is_short(a) && is_short(b) => Ordering::Equal,
+        Some(Ordering::Equal) | None => compare_texts(a, b),
+        Some(order) => order,
+    }
+}
+
+/// Compares a number text with a double as operators do: exactly if the double is an integer, else as doubles, since what
+/// was calculated has no more digits.
+pub fn compare_with_text(x: f64, text: &str) -> Ordering {
+    let y = parse(text);
+    match x.partial_cmp(&y) {
+        Some(Ordering::Equal) if is_exact_integer(x) && !is_short(text) => compare_texts(&(x as i64).to_string(), text),
+        Some(order) => order,
+        None => Ordering::Less,
+    }
+}
+
+/// Compares a number text with a double for sorting: by the digits that the double prints as. That is a total order over
+/// texts and doubles; to compare as doubles only where one of the two was calculated is none.
+pub fn order_with_text(x: f64, text: &str) -> Ordering {
+    match x.partial_cmp(&parse(text)) {
+        Some(Ordering::Equal) if is_short(text) => Ordering::Equal,
+        Some(Ordering::Equal) if x.is_finite() => compare_texts(&format(x), text),
+        // Infinity is beyond every literal.
+        Some(Ordering::Equal) => x.total_cmp(&0.0),
+        Some(order) => order,
+        None => Ordering::Less,
+    }
+}
+
+/// A literal's text without its sign, and without the sign of a zero when it is negated: jq's decimal library has no
+/// negative zero as a result.
+pub fn negated(text: &str) -> String {
+    match text.strip_prefix('-') {
+        Some(rest) => rest.to_owned(),
+        None if Decimal::new(text).sign() == 0 => text.to_owned(),
+        None => format!("-{text}"),
+    }
+}
+
+/// A literal of a program; one that is beyond all exponents is infinite.
+pub fn literal(text: &str) -> Value {
+    let d = Decimal::new(text);
+    match d.sign() != 0 && d.adjusted() > MAX_EXPONENT {
+        true => Value::Number(f64::INFINITY.copysign(f64::from(d.sign()))),
+        false => Value::Literal(canonical(text).into()),
+    }
 }
 
 /// A literal's text as jq's decimal library prints it: `1.10`, `1E+1000`, `1.00` for `100e-2`.
 pub fn canonical(text: &str) -> String {
     let d = Decimal::new(text);
-    let rest = d.text.trim_start_matches(['-', '+']);
-    let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
-    let exponent: i64 = match exponent.parse() {
-        Ok(e) if (-999_999_999..=999_999_999).contains(&e) => e,
-        _ => return format(parse(text)),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all = format!("{whole}{fraction}");
-    let trimmed = all.trim_start_matches('0');
-    let digits = if trimmed.is_empty() { "0" } else { trimmed };
-    let exponent = exponent - fraction.len() as i64;
+    let digits = String::from_utf8(d.digits().collect()).expect("digits are ASCII");
+    let zero = digits.is_empty() || d.adjusted() < MIN_EXPONENT;
+    if !zero && d.adjusted() > MAX_EXPONENT {
+        return format(parse(text));
+    }
+    let digits = if zero { "0" } else { &digits };
+    let mut exponent = d.exponent - d.fraction.len() as i64;
+    if zero {
+        exponent = exponent.clamp(MIN_EXPONENT, MAX_EXPONENT);
+    }
     let adjusted = exponent + digits.len() as i64 - 1;
     let sign = if d.negative { "-" } else { "" };
     if exponent <= 0 && adjusted >= -6 {
@@ -157,6 +258,13 @@ mod tests {
         assert_eq!(compare_texts("10000000000000000000000000000001", "1e31"), Ordering::Greater);
         assert_eq!(compare_texts("-2", "1"), Ordering::Less);
         assert_eq!(compare_texts("-0", "0"), Ordering::Equal);
+        assert_eq!(compare_texts("1e-400", "0"), Ordering::Greater);
+        assert_eq!(compare_texts("-1e-400", "-1e-401"), Ordering::Less);
+        assert_eq!(compare_texts("0.00120", "12e-4"), Ordering::Equal);
+        assert_eq!(compare_texts("1e9223372036854775807", "1e1000000000"), Ordering::Equal);
+        assert_eq!(compare_texts("-1e99999999999999999999", "5"), Ordering::Less);
+        assert_eq!(compare_texts("1e-9223372036854775808", "0"), Ordering::Equal);
+        assert_eq!(compare_texts("1e999999999", "1e999999998"), Ordering::Greater);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Indexing, slicing, setting and arithmetic, with jq's results and error texts.
 
-use super::{Array, Failure, MAX_DEPTH, Map, Str, Value};
+use super::{Array, Failure, MAX_DEPTH, Map, Str, Value, number};
 use std::{ops::Range, rc::Rc};
 
 type Outcome<T = Value> = Result<T, Failure>;
@@ -423,10 +423,7 @@ pub fn negate(v: Value) -> Outcome {
         // The zero of a program or document has no sign to lose.
         Value::Number(0.0) => Ok(Value::Number(0.0)),
         Value::Number(x) => Ok(Value::Number(-x)),
-        Value::Literal(text) => Ok(Value::Literal(match text.strip_prefix('-') {
-            Some(rest) => text.slice(rest),
-            None => format!("-{}", text.as_str()).into(),
-        })),
+        Value::Literal(text) => Ok(Value::Literal(number::negated(text).into())),
         _ => v.fail_alone("cannot be negated"),
     }
 }
