@@ -166,6 +166,14 @@ impl Observer for Console {
                 "the lease on '{}' ends with this command: its owner is PID {owner}, the shell that {client} started for it; for a lease over several commands add --owner client",
                 shown(target)
             )),
+            // A mistyped AICONFIG_PATH excludes nobody, and nothing else would tell.
+            Event::NewFolder(path) if settings::home().is_none_or(|home| !path.starts_with(home)) => {
+                self.info(format_args!(
+                    "made the lock folder '{}', where nobody has locked anything yet; AICONFIG_PATH has to be the same for all who use these files",
+                    shown(path)
+                ));
+            }
+            Event::NewFolder(_) => {}
             Event::OpenFolder(path) => self.info(format_args!(
                 "others can write to the lock folder '{0}', and so break its locks; run: chmod go-w '{0}'",
                 shown(path)

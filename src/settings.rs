@@ -2,6 +2,7 @@
 
 pub use memlatch_lock::environment::{INSIDE, Owner, inside, is_in_client};
 
+use memlatch_os::paths::shown;
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 /// A variable, or the option that overrides it, whose value means nothing.
@@ -25,8 +26,13 @@ pub fn lock_folder() -> Result<PathBuf, Error> {
             return Err(Error("no place for locks: neither AICONFIG_PATH nor HOME is set; set one of them".into()));
         }
     };
-    let base = std::path::absolute(&base)
-        .map_err(|error| Error(format!("AICONFIG_PATH '{}' names no folder: {error}", base.display())))?;
+    if base.is_relative() {
+        // It would be another one in each working directory, and exclude nobody.
+        return Err(Error(format!(
+            "AICONFIG_PATH is '{}', a relative path, which means another place in each directory; give the whole path",
+            shown(&base)
+        )));
+    }
     Ok(base.join(".locks"))
 }
 

@@ -81,7 +81,7 @@ fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
                     Some(text) => Some(settings::owner("--owner", &text)?),
                     None => settings::lock_owner()?,
                 },
-                ttl: seconds(matches, "ttl")?,
+                ttl: ttl(matches)?,
             },
             client: value(matches, "client"),
         }),
@@ -392,6 +392,16 @@ fn wait(matches: &ArgMatches) -> Result<Wait, Failure> {
         None => settings::lock_timeout()?,
     };
     Ok(Wait { timeout, retry: settings::lock_retry()? })
+}
+
+/// A lease of no time would be over before its ID is printed.
+fn ttl(matches: &ArgMatches) -> Result<Option<Duration>, Failure> {
+    match seconds(matches, "ttl")? {
+        Some(Duration::ZERO) => Err(Failure::usage(
+            "--ttl is '0', so the lease would be over at once; give the seconds that the work may take, or leave it out",
+        )),
+        ttl => Ok(ttl),
+    }
 }
 
 fn seconds(matches: &ArgMatches, option: &str) -> Result<Option<Duration>, Failure> {

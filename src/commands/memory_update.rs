@@ -68,8 +68,8 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     };
     let old_kind = (!is_new).then(|| old.kind());
     let (new, guard) = change.apply(old, guard, &target, console)?;
-    refuse_change_of_type(old_kind, &new, request)?;
     check_schema(schema.as_ref(), &new, &target.given)?;
+    refuse_change_of_type(old_kind, &new, request)?;
     let print = |out: &mut dyn Write| {
         document::write(&new, &request.layout, out)?;
         out.write_all(b"\n")
@@ -235,9 +235,10 @@ fn call_function(name: &str, old: &Value, guard: &Guard) -> Result<Value, Failur
         .map_err(cannot)?;
     let mut pipe = bash.stdin.take().expect("standard input was asked for");
     // A function need not read all of its input, and a full pipe must not stop us from reading its output.
-    let feeder = thread::spawn(move || _ = pipe.write_all(&input));
+    let feeder = thread::Builder::new().spawn(move || _ = pipe.write_all(&input));
+    // Without a feeder its input has ended, so it does too.
     let output = bash.wait_with_output().map_err(cannot)?;
-    _ = feeder.join();
+    _ = feeder.map_err(cannot)?.join();
     if !output.status.success() {
         return Err(Failure::failed(format!("the function '{name}' failed ({}); nothing has changed", output.status)));
     }

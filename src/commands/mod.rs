@@ -77,12 +77,27 @@ fn is_json_name(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending == "json")
 }
 
-/// This process's own command line, for those who wait for it.
+/// Options whose last value is the user's data, with the number of their values.
+const OF_DATA: [(&str, usize); 3] = [("--arg", 2), ("--argjson", 2), ("--content", 1)];
+
+/// This process's own command line, for those who wait for it: without the values that only its user need know.
 fn own_command() -> Option<String> {
     let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let name = words.next()?;
     let name = Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
-    Some(std::iter::once(name).chain(words).collect::<Vec<_>>().join(" "))
+    let mut spelled = vec![name];
+    while let Some(word) = words.next() {
+        let option = OF_DATA.iter().find(|(option, _)| word == *option);
+        match word.split_once('=') {
+            Some((option @ "--content", _)) => spelled.push(format!("{option}=…")),
+            _ => spelled.push(word),
+        }
+        if let Some((_, values)) = option {
+            spelled.extend(words.by_ref().take(values - 1));
+            spelled.extend(words.next().map(|_| "…".to_owned()));
+        }
+    }
+    Some(spelled.join(" "))
 }
 
 /// Makes a schema ready, if there is to be one. No lock is held yet.
@@ -102,5 +117,7 @@ fn check_schema(schema: Option<&Schema>, new: &Value, target: &Path) -> Result<(
 
 /// There was no room for the stack of a filter or a schema.
 fn no_stack(error: std::io::Error) -> Failure {
-    Failure::failed(format!("cannot set up a large stack: {error}"))
+    Failure::failed(format!(
+        "no address space for the stack of a filter, 96 MiB at least: {error}; raise the limit (ulimit -v)"
+    ))
 }

@@ -100,10 +100,14 @@ fn parts(document: Value) -> Result<Vec<Value>, Failure> {
 }
 
 /// Does `work`. Once `limit` is over, it calls `give_up` and ends the process.
-fn watched<T>(limit: Duration, give_up: impl FnOnce(&Failure) + Send, work: impl FnOnce() -> T) -> T {
+fn watched<T>(
+    limit: Duration,
+    give_up: impl FnOnce(&Failure) + Send,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let (done, clock) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(move || {
+        let clock = move || {
             if let Err(mpsc::RecvTimeoutError::Timeout) = clock.recv_timeout(limit) {
                 let failure = Failure::failed(format!(
                     "the filter ran longer than --eval-timeout {}; nothing has changed",
@@ -112,7 +116,10 @@ fn watched<T>(limit: Duration, give_up: impl FnOnce(&Failure) + Send, work: impl
                 give_up(&failure);
                 process::exit(failure.kind.exit_code().into());
             }
-        });
+        };
+        thread::Builder::new()
+            .spawn_scoped(scope, clock)
+            .map_err(|error| Failure::failed(format!("cannot start the clock of --eval-timeout: {error}")))?;
         let result = work();
         drop(done);
         result

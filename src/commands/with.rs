@@ -9,11 +9,11 @@ use crate::{
     report::Console,
     settings,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::paths::{quoted, shown};
 use std::{
     ffi::{OsStr, OsString},
     io,
-    os::unix::process::ExitStatusExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::Path,
     process::{Child, Command, ExitStatus},
 };
@@ -44,8 +44,9 @@ fn lock_all(request: &With, console: &Console) -> Result<Vec<Guard>, Failure> {
     refuse_misplaced_command(request)?;
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     targets.dedup_by(|a, b| a.id == b.id);
-    let claim =
-        Claim { kind: info::Kind::With, command: Some(spelled(&request.command)), client: request.client.clone() };
+    let program =
+        request.command.first().map(|program| shown(Path::new(Path::new(program).file_name().unwrap_or(program))));
+    let claim = Claim { kind: info::Kind::With, command: program, client: request.client.clone() };
     let begun = std::time::Instant::now();
     let mut guards = Vec::with_capacity(targets.len());
     for target in &targets {
@@ -64,18 +65,28 @@ fn lock_all(request: &With, console: &Console) -> Result<Vec<Guard>, Failure> {
     Ok(guards)
 }
 
-/// In `with f grep -- x f`, the words before `--` are files by the rules, but `grep` was hardly meant as one.
+/// In `with f grep -- x f` and `with f ./run.sh -- x` the words before `--` are files by the rules, but they were hardly
+/// meant as such: then `with` would lock the program and run what follows.
 fn refuse_misplaced_command(request: &With) -> Result<(), Failure> {
-    let suspect = request.files.iter().skip(1).find(|file| {
-        let is_word = file.components().count() == 1 && !file.exists();
-        is_word && settings::search_path().iter().any(|dir| dir.join(file).is_file())
-    });
-    match suspect {
+    match request.files.iter().skip(1).find(|file| is_command(file)) {
         Some(word) => Err(Failure::usage(format!(
-            "'{0}' stands before '--', where files stand, but there is a command of that name and no such file; put '--' before the command, or write './{0}' for a file",
-            shown(word)
+            "'{0}' stands before '--', where the files to lock stand, but it is a command; put '--' before it: file-lock with {1} -- {2} …",
+            shown(word),
+            quoted(&request.files[0]),
+            quoted(word),
         ))),
         None => Ok(()),
+    }
+}
+
+/// Whether a word names a program rather than a file of data. On some file systems every file is executable, so one that
+/// is named as data is believed.
+fn is_command(word: &Path) -> bool {
+    let is_data = word.extension().is_some_and(|ending| ["json", "jsonl", "ndjson"].iter().any(|data| ending == *data));
+    let is_bare = word.components().count() == 1;
+    match std::fs::metadata(word) {
+        Ok(facts) => !is_data && facts.is_file() && facts.permissions().mode() & 0o111 != 0,
+        Err(_) => is_bare && settings::search_path().iter().any(|directory| directory.join(word).is_file()),
     }
 }
 

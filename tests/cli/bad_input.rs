@@ -139,7 +139,33 @@ fn what_a_filter_makes_must_be_json_again() {
     sandbox.write("a.json", "{}");
     // As jq prints them: not a number is null, infinity the largest number.
     for (filter, after) in [("nan", "null\n"), ("infinite", "1.7976931348623157e+308\n")] {
-        sandbox.line(&format!("memory-update a.json {filter}")).succeeds();
+        sandbox.line(&format!("memory-update a.json {filter} --allow-type-change")).succeeds();
         sandbox.holds("a.json", after);
     }
+}
+
+#[test]
+fn little_address_space_and_no_more_threads_are_no_crash() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.json", "{\"n\":0}");
+    // Address space for a small stack only (in KiB), and for none.
+    sandbox.bash("ulimit -v 400000; memory-update a.json '.n += 1' && memory-read a.json .n").succeeds().prints("1\n");
+    let refused = sandbox.bash("ulimit -v 90000; memory-update a.json '.n += 1'").ends(1).refuses();
+    refused.tells(["address space", "ulimit -v"]);
+    sandbox.holds("a.json", "{\n  \"n\": 1\n}\n");
+}
+
+#[test]
+fn the_values_of_variables_are_not_shown_to_waiters() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.json", "{}");
+    let holder = sandbox
+        .call(["memory-update", "a.json", "until(false; .)", "--arg", "note", "secret", "--argjson", "n", "4711"])
+        .start();
+    crate::sandbox::wait_until("the lock", || !sandbox.locks().is_empty());
+    let busy = sandbox.line("memory-update a.json .n=1 --timeout 0").ends(75).stderr();
+    assert!(busy.contains("memory-update a.json until(false; .) --arg note …"), "{busy}");
+    assert!(!busy.contains("secret") && !busy.contains("4711"), "{busy}");
+    drop(holder);
+    sandbox.line("memory-update a.json .n=1").succeeds();
 }

@@ -479,3 +479,45 @@ fn a_killed_holder_does_not_block_the_next_writer() {
     sandbox.line("memory-update a.json .n=1").succeeds();
     sandbox.is_free("a.json");
 }
+
+#[test]
+fn a_program_in_the_place_of_a_file_is_not_locked() {
+    let sandbox = Sandbox::new();
+    sandbox.program("run.sh", "#!/bin/sh\necho ran \"$@\"\n");
+    for words in ["./run.sh -- prod", "run.sh -- prod", "sh -- -c true"] {
+        let refused = sandbox.line(&format!("file-lock with notes.json {words}")).ends(2).refuses();
+        refused.tells(["stands before '--'", "file-lock with notes.json -- "]);
+    }
+    assert_eq!(sandbox.locks(), Vec::<String>::new());
+    sandbox.line("file-lock with notes.json -- ./run.sh -- prod").succeeds().prints("ran -- prod\n");
+    sandbox.line("file-lock with notes.json ./run.sh prod").succeeds().prints("ran prod\n");
+    // On some file systems everything can be run; what is named as data is data.
+    sandbox.program("data.json", "{}");
+    sandbox.line("file-lock with notes.json data.json -- echo both").succeeds().prints("both\n");
+}
+
+#[test]
+fn a_relative_base_folder_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.json", "{}");
+    for line in
+        ["memory-update a.json .n=1", "file-lock status a.json", "file-lock acquire a.json", "memory-read a.json"]
+    {
+        let call = sandbox.line(line).env("AICONFIG_PATH", "notes");
+        call.ends(2).refuses().tells(["AICONFIG_PATH is 'notes'", "the whole path"]);
+    }
+    sandbox.holds("a.json", "{}");
+    assert!(!sandbox.path("notes").exists());
+}
+
+#[test]
+fn a_lock_folder_made_outside_of_the_home_is_told_once() {
+    let sandbox = Sandbox::new();
+    let base = sandbox.path("mistyped");
+    let update = || sandbox.line("memory-update a.json .n=1 --create").env("AICONFIG_PATH", &base).succeeds().stderr();
+    let told = format!("[INFO] made the lock folder '{}'", base.join(".locks").display());
+    assert!(update().contains(&told));
+    assert!(!update().contains("lock folder"));
+    let at_home = sandbox.line("memory-update a.json .n=1").without("AICONFIG_PATH").succeeds().stderr();
+    assert!(!at_home.contains("lock folder"), "{at_home}");
+}

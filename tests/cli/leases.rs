@@ -382,3 +382,28 @@ fn the_lock_acquired_through_timeout_1_belongs_to_what_execs_it() {
     sandbox.bash("ID=$(timeout 60 file-lock acquire a.json)\n:\n").output();
     sandbox.is_free("a.json");
 }
+
+#[test]
+fn a_lease_shows_the_owners_program_and_none_of_its_arguments() {
+    let sandbox = Sandbox::new();
+    let script = sandbox.write("client.sh", "file-lock acquire a.json >&2\necho held\nread _\n");
+    let client = sandbox.call(["bash"]).arg(script).args(["-p", "please do the secret work"]).start();
+    client.says("held");
+    let shown = sandbox.line("file-lock show --json").succeeds().stdout();
+    assert!(shown.contains("\"command\": \"bash\""), "{shown}");
+    let info = fs::read_to_string(sandbox.lock_folder("a.json").join("info")).unwrap();
+    let busy = sandbox.line("memory-update a.json .n=1 --create --timeout 0").ends(75).stderr();
+    for text in [shown, info, busy] {
+        assert!(!text.contains("secret"), "{text}");
+    }
+    sandbox.may_leave_locks();
+}
+
+#[test]
+fn a_lease_of_no_time_is_refused() {
+    let sandbox = Sandbox::new();
+    for ttl in ["0", "0.0"] {
+        sandbox.line("file-lock acquire a.json --ttl").arg(ttl).ends(2).refuses().tells(["--ttl", "at once"]);
+    }
+    sandbox.is_free("a.json");
+}

@@ -30,3 +30,4 @@ mod schema;
 mod show;
 mod terminal;
 mod tidy;
+mod users;

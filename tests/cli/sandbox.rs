@@ -146,7 +146,7 @@ impl Sandbox {
     }
 
     pub fn aiconfig(&self) -> PathBuf {
-        self.root().join("aiconfig")
+        self.home().join("notes/aiconfig")
     }
 
     pub fn locks_folder(&self) -> PathBuf {
@@ -336,6 +336,11 @@ pub struct Call<'a> {
 impl Call<'_> {
     pub fn arg(mut self, word: impl AsRef<OsStr>) -> Self {
         self.command.arg(word);
+        self
+    }
+
+    pub fn args<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(words);
         self
     }
 

@@ -78,7 +78,7 @@ fn observe(here: &Here, id: &LockId, level: Level) -> Result<Option<Sighting>, E
 
 /// Whether somebody keeps the guard of `level` for itself.
 pub fn is_guarded(level: &Level) -> Result<bool, Error> {
-    match guard::open(&level.guard, Mode::Shared, false) {
+    match guard::open(&level.guard, Mode::Shared, None) {
         Ok(file) => Ok(!guard::try_lock(&file, Mode::Shared).map_err(Error::io("look at the guard", &level.guard))?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Error::io("open the guard", &level.guard)(error)),
@@ -147,7 +147,7 @@ fn retire(
 
 /// Unlinks a guard or queue that nobody has locked and that belongs to no lock.
 fn prune(level: &Level, path: &Path, dry_run: bool) -> Result<bool, Error> {
-    let file = match guard::open(path, Mode::Exclusive, false) {
+    let file = match guard::open(path, Mode::Exclusive, None) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(Error::io("open", path)(error)),

@@ -94,6 +94,7 @@ fn given_command(words: &[String]) -> Option<&str> {
     None
 }
 
-fn file_name(path: &str) -> &str {
+/// The last part of a program's path.
+pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

@@ -1,7 +1,9 @@
 //! Contending for a lock: queue in the kernel, clear what the dead left, wait for the living.
 
 use super::{
-    Busy, Claim, Error, Event, Observer, Wait, doubt_of, ending,
+    Busy, Claim, Error, Event, Observer, Wait,
+    belonging::Belonging,
+    doubt_of, ending,
     folder::{Folder, LockDir, is_made_by_us, make_dir, open_dir, remove_dir, write_info},
     guard::{self, Mode, Waited},
     holder::{Cause, Here, State},
@@ -136,7 +138,7 @@ impl<'a> Contender<'a> {
         let mut level = top.clone();
         loop {
             level = match self.claim(&level, true)? {
-                Turn::Taken(file) => match settle(&level, info)? {
+                Turn::Taken(file) => match settle(&level, info, self.folder.belonging()?)? {
                     Some(dir) => return Ok(Entered { level, file, dir, removed: mem::take(&mut self.removed) }),
                     // Somebody removed the directory that we had just made.
                     None => level,
@@ -159,7 +161,7 @@ impl<'a> Contender<'a> {
             };
             loop {
                 if occupy {
-                    match make_dir(level) {
+                    match make_dir(level, self.folder.belonging()?) {
                         Ok(true) if self.is_within(level)? => return Ok(Turn::Taken(file)),
                         Ok(true) => {
                             remove_dir(level).map_err(Error::io("remove", &level.dir))?;
@@ -251,7 +253,7 @@ impl<'a> Contender<'a> {
     /// Locks the guard of a level, and makes sure that it is the one that everybody else sees.
     fn lock_file(&mut self, level: &Level, mode: Mode, descend: bool) -> Result<Turn<Arc<File>>, Error> {
         loop {
-            let file = match guard::open(&level.guard, mode, true) {
+            let file = match guard::open(&level.guard, mode, self.maker()?) {
                 Ok(file) => Arc::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && level.depth > 0 => return Ok(Turn::Gone),
                 Err(error) if mode == Mode::Shared && cannot_be_made(&error) => return Ok(Turn::Gone),
@@ -355,10 +357,18 @@ impl<'a> Contender<'a> {
         }
     }
 
+    /// To whom a guard will belong that has to be made. Without the folder there is nothing to make one in.
+    fn maker(&self) -> Result<Option<Belonging>, Error> {
+        match self.folder.belonging() {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            belonging => belonging.map(Some),
+        }
+    }
+
     /// Takes the turnstile of `level`. `false` if it is gone with its level, or we are inside by now.
     fn queue_up(&mut self, level: &Level) -> Result<bool, Error> {
         while !self.turnstiles.iter().any(|(path, _)| *path == level.queue) {
-            let file = match guard::open(&level.queue, Mode::Exclusive, true) {
+            let file = match guard::open(&level.queue, Mode::Exclusive, self.maker()?) {
                 Ok(file) => Arc::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
                 // Where nothing can be written there are readers only, and each of them watches.
@@ -494,8 +504,8 @@ fn is_ours(level: &Level) -> Result<bool, Error> {
 
 /// Opens the directory that we have just made and writes `info` into it. `None` if it is not there any more, or another
 /// has come in its place: scripts know nothing of guards.
-fn settle(level: &Level, info: &Info) -> Result<Option<File>, Error> {
-    let settled = try_to_settle(level, info);
+fn settle(level: &Level, info: &Info, belonging: Belonging) -> Result<Option<File>, Error> {
+    let settled = try_to_settle(level, info, belonging);
     if settled.is_err() {
         // What cannot be said cannot be held: the directory goes, and the guard with the caller.
         _ = fs::remove_dir(&level.dir);
@@ -503,7 +513,7 @@ fn settle(level: &Level, info: &Info) -> Result<Option<File>, Error> {
     settled
 }
 
-fn try_to_settle(level: &Level, info: &Info) -> Result<Option<File>, Error> {
+fn try_to_settle(level: &Level, info: &Info, belonging: Belonging) -> Result<Option<File>, Error> {
     let dir = match open_dir(&level.dir) {
         Ok(dir) => dir,
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP)) => {
@@ -514,7 +524,7 @@ fn try_to_settle(level: &Level, info: &Info) -> Result<Option<File>, Error> {
     if !is_made_by_us(&dir.metadata().map_err(Error::io("look at the lock", &level.dir))?) {
         return Ok(None);
     }
-    match write_info(&dir, info) {
+    match write_info(&dir, info, belonging) {
         Ok(()) => Ok(Some(dir)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("write", &level.dir.join(info::FILE_NAME))(error)),

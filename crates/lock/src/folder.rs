@@ -2,6 +2,7 @@
 
 use super::{
     Error, Event, Observer,
+    belonging::{self, Belonging, SHARED_MARK},
     info::{FILE_NAME, Info, MAX_BYTES},
     level::Level,
     target::LockId,
@@ -12,9 +13,10 @@ use rustix::{
     io::retry_on_intr,
 };
 use std::{
-    fs::{self, DirBuilder, File},
+    cell::OnceCell,
+    fs::{self, DirBuilder, File, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -27,12 +29,22 @@ const STICKY: u32 = 0o1000;
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
+    belonging: OnceCell<Belonging>,
 }
 
 impl Folder {
     /// The lock folder at `path`, which need not exist yet.
     pub fn at(path: PathBuf) -> Self {
-        Folder { path }
+        Folder { path, belonging: OnceCell::new() }
+    }
+
+    /// To whom belongs what is made in the folder. Of a folder that cannot be looked at nothing is known.
+    pub fn belonging(&self) -> Result<Belonging, Error> {
+        if let Some(belonging) = self.belonging.get() {
+            return Ok(*belonging);
+        }
+        let facts = fs::metadata(&self.path).map_err(Error::io("look at the lock folder", &self.path))?;
+        Ok(*self.belonging.get_or_init(|| Belonging::of(&facts)))
     }
 
     pub fn path(&self) -> &Path {
@@ -46,7 +58,7 @@ impl Folder {
 
     /// Makes the folder if it is missing, and refuses one that somebody else could have planted.
     pub fn ensure(&self, observer: &dyn Observer) -> Result<(), Error> {
-        if self.exists(observer)? { Ok(()) } else { self.make() }
+        if self.exists(observer)? { Ok(()) } else { self.make(observer) }
     }
 
     /// Whether there is a lock folder. It refuses one that somebody else could have planted.
@@ -67,19 +79,34 @@ impl Folder {
             return Err(Error::Refused(format!("lock folder '{path}' is not a folder; move it out of the way")));
         }
         self.refuse_foreign(&facts)?;
-        if facts.mode() & 0o022 != 0 {
+        if facts.mode() & 0o022 != 0 && !belonging::is_shared(&facts) {
             observer.notice(Event::OpenFolder(&self.path));
         }
+        _ = self.belonging.set(Belonging::of(&facts));
         Ok(true)
     }
 
-    fn make(&self) -> Result<(), Error> {
+    fn make(&self, observer: &dyn Observer) -> Result<(), Error> {
         if let Some(base) = self.path.parent() {
-            fs::create_dir_all(base).map_err(Error::io("make the folder", base))?;
+            make_all(base)?;
         }
         match DirBuilder::new().mode(0o700).create(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(Error::io("make the lock folder", &self.path)(error))
+            Ok(()) => {
+                self.give().map_err(Error::io("set the owner of the lock folder", &self.path))?;
+                observer.notice(Event::NewFolder(&self.path));
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(Error::io("make the lock folder", &self.path)(error)),
+        }
+    }
+
+    /// Makes the new folder what the one around it is: its owner's, and a group's if that shares it.
+    fn give(&self) -> io::Result<()> {
+        belonging::give_as_around(&self.path)?;
+        match self.path.parent().map(fs::metadata) {
+            Some(Ok(around)) if belonging::is_shared(&around) => {
+                fs::set_permissions(&self.path, Permissions::from_mode(0o2770))
             }
             _ => Ok(()),
         }
@@ -88,11 +115,11 @@ impl Folder {
     fn refuse_foreign(&self, facts: &fs::Metadata) -> Result<(), Error> {
         let me = rustix::process::geteuid().as_raw();
         // Root may work in anybody's folder, and everybody has to trust root.
-        if me == 0 || facts.uid() == me || facts.uid() == 0 {
+        if me == 0 || facts.uid() == me || facts.uid() == 0 || belonging::is_shared_with_us(facts) {
             return Ok(());
         }
         Err(Error::Refused(format!(
-            "lock folder '{}' belongs to user {}, not to you; set AICONFIG_PATH to a folder of your own",
+            "lock folder '{}' belongs to user {}, not to you; set AICONFIG_PATH to a folder of your own, or to one that your group shares (chmod 2770)",
             shown(&self.path),
             facts.uid()
         )))
@@ -169,17 +196,19 @@ fn read_info(dir: &File) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// Writes `info` into a lock directory that has none. One that cannot be written whole is removed.
-pub fn write_info(dir: &File, info: &Info) -> io::Result<()> {
+pub fn write_info(dir: &File, info: &Info, belonging: Belonging) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = retry_on_intr(|| rustix::fs::openat(dir, FILE_NAME, flags, Mode::RUSR | Mode::WUSR))?;
-    File::from(file).write_all(info.encode().as_bytes()).inspect_err(|_| {
+    let mut file = File::from(file);
+    let given = if belonging.is_plain() { Ok(()) } else { belonging.give_file(&file) };
+    given.and_then(|()| file.write_all(info.encode().as_bytes())).inspect_err(|_| {
         _ = rustix::fs::unlinkat(dir, FILE_NAME, rustix::fs::AtFlags::empty());
     })
 }
 
 /// Whether memlatch made a lock directory, and no script.
 pub fn is_made_by_us(facts: &fs::Metadata) -> bool {
-    facts.mode() & STICKY != 0
+    facts.mode() & (STICKY | SHARED_MARK) != 0
 }
 
 /// Opens a lock directory, and nothing that a link leads to.
@@ -194,12 +223,42 @@ fn open_afresh(dir: &Path) -> io::Result<File> {
 }
 
 /// Makes a lock directory. `false` if there is one already.
-pub fn make_dir(level: &Level) -> io::Result<bool> {
-    match DirBuilder::new().mode(0o700 | STICKY).create(&level.dir) {
+pub fn make_dir(level: &Level, belonging: Belonging) -> io::Result<bool> {
+    match create_dir(level, belonging) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+fn create_dir(level: &Level, belonging: Belonging) -> io::Result<()> {
+    if belonging.is_plain() {
+        return DirBuilder::new().mode(0o700 | STICKY).create(&level.dir);
+    }
+    if belonging.is_shared() {
+        // Whoever dies before the mark is set leaves what looks like a script's directory, and that any member can clear,
+        // but for the umask.
+        let umask = rustix::process::umask(Mode::empty());
+        let made = DirBuilder::new().mode(0o770).create(&level.dir);
+        rustix::process::umask(umask);
+        made?;
+    } else {
+        DirBuilder::new().mode(0o700 | STICKY).create(&level.dir)?;
+    }
+    belonging.give_directory(&open_dir(&level.dir)?)
+}
+
+/// Makes a directory and those above it that are missing. What root makes belongs to the owner of the one around it.
+fn make_all(directory: &Path) -> Result<(), Error> {
+    let missing: Vec<&Path> = directory.ancestors().take_while(|above| !above.exists()).collect();
+    for directory in missing.into_iter().rev() {
+        match fs::create_dir(directory) {
+            Ok(()) => belonging::give_as_around(directory).map_err(Error::io("set the owner of", directory))?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("make the folder", directory)(error)),
+        }
+    }
+    Ok(())
 }
 
 /// Removes a lock directory. `false` if something is in it.

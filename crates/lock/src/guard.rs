@@ -7,6 +7,7 @@
 //!
 //! The lock is advisory. On NFS it is as good as the lock manager behind it; a mount with `nolock` keeps it local.
 
+use super::belonging::Belonging;
 use memlatch_os::Fresh;
 use std::{
     fs::{File, OpenOptions},
@@ -14,7 +15,6 @@ use std::{
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::Path,
     sync::{Arc, mpsc},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -33,19 +33,48 @@ pub enum Waited {
     CalledOff,
 }
 
-/// Opens a guard for a lock of this mode, and makes it if `create`.
+/// Opens a guard for a lock of this mode. Where there is none it is made, if `maker` says to whom it will belong.
 ///
 /// The descriptor is writable, because NFS grants an exclusive lock on no other. Where nothing can be written, a guard that
 /// is there can still be locked shared.
-pub fn open(path: &Path, mode: Mode, create: bool) -> io::Result<File> {
+pub fn open(path: &Path, mode: Mode, maker: Option<Belonging>) -> io::Result<File> {
     use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    match options.clone().write(true).create(create).truncate(false).mode(0o600).open(path) {
+    let mut writable = options.clone();
+    writable.write(true).truncate(false).mode(0o600);
+    let opened = match maker {
+        Some(maker) if !maker.is_plain() => open_or_give(&writable, path, maker),
+        maker => writable.create(maker.is_some()).open(path),
+    };
+    match opened {
         Err(error) if mode == Mode::Shared && matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
             options.open(path).map_err(|_| error)
         }
         result => result,
+    }
+}
+
+/// Opens a guard, or makes it and gives it to whom it belongs.
+fn open_or_give(options: &OpenOptions, path: &Path, maker: Belonging) -> io::Result<File> {
+    loop {
+        match options.open(path) {
+            Ok(file) => {
+                maker.heal(&file)?;
+                return Ok(file);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        match options.clone().create_new(true).open(path) {
+            Ok(file) => {
+                maker.give_file(&file)?;
+                return Ok(file);
+            }
+            // Somebody else was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -75,7 +104,7 @@ pub fn lock(
 ) -> io::Result<Waited> {
     let (report, granted) = mpsc::channel();
     let waiter = Arc::clone(file);
-    thread::Builder::new().stack_size(64 * 1024).spawn(move || {
+    memlatch_os::start_helper(64 * 1024, move || {
         let result = loop {
             let result = match mode {
                 Mode::Shared => fs2::FileExt::lock_shared(&*waiter),

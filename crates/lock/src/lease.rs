@@ -51,7 +51,10 @@ pub fn acquire(
         info.pid = owner.pid;
         info.started = Some(owner.started);
         info.namespace = contender.here().namespace().map(str::to_owned);
-        info.command = claim.command.clone().or_else(|| words.as_ref().map(|words| words.join(" ")));
+        // The program alone: a client's arguments can hold a whole prompt, and every other client is shown this.
+        let program =
+            words.as_ref().and_then(|words| words.first()).map(|program| client::file_name(program).to_owned());
+        info.command = claim.command.clone().or(program);
         if let Some(ttl) = terms.ttl {
             // Rounded up: nobody's lease is to end early by the rounding.
             info.expires = Some(process::wall_clock().saturating_add_unsigned(ttl.as_secs()).saturating_add(1));

@@ -19,6 +19,7 @@
 //!
 //! If a `with` is killed, all that its command has started keep the guard locked until they have ended, a daemon too.
 
+pub mod belonging;
 pub mod census;
 mod client;
 mod contend;
@@ -43,7 +44,7 @@ use self::{
 };
 use memlatch_os::{
     self as process, Pid,
-    paths::{quoted, shown},
+    paths::{self, quoted, shown},
 };
 use std::{
     fmt,
@@ -104,6 +105,8 @@ pub enum Event<'a> {
     },
     Releasing(&'a Path),
     Released,
+    /// The lock folder was not there, and has been made.
+    NewFolder(&'a Path),
     /// The lock folder can be written by others.
     OpenFolder(&'a Path),
 }
@@ -143,13 +146,31 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Busy(busy) => busy.fmt(f),
-            Error::Io { doing, path, source } => write!(f, "cannot {doing} '{}': {source}", shown(path)),
+            Error::Io { doing, path, source } => {
+                write!(f, "cannot {doing} '{}': {source}", shown(path))?;
+                match owner_in_the_way(path, source) {
+                    Some(owner) => write!(
+                        f,
+                        "; it belongs to user {owner}, so have the folder given back: sudo chown -R --reference={0} {0}",
+                        quoted(paths::folder_of(path))
+                    ),
+                    None => Ok(()),
+                }
+            }
             Error::Refused(why) => f.write_str(why),
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+/// Whose file it is that could not be used, if that is why.
+fn owner_in_the_way(path: &Path, error: &io::Error) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::symlink_metadata(path).ok()?.uid();
+    let is_another = owner != rustix::process::geteuid().as_raw();
+    (error.kind() == io::ErrorKind::PermissionDenied && is_another).then_some(owner)
+}
 
 impl fmt::Display for Busy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

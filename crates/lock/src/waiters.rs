@@ -26,7 +26,7 @@ impl Waiters {
 
     fn on(&self, path: &Path) -> Option<Vec<(Pid, Standing)>> {
         let locks = self.0.as_ref()?;
-        match guard::open(path, guard::Mode::Shared, false) {
+        match guard::open(path, guard::Mode::Shared, None) {
             Ok(file) => locks.on(&file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Vec::new()),
             Err(_) => None,

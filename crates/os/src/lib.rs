@@ -28,7 +28,7 @@ pub use attributes::{copy_attributes, is_mount_point};
 pub use entry::start;
 pub use fresh::{Fresh, locks_can_be_lost};
 pub use os::{FileLocks, boot_id, boot_time, file_system, look_up, name, pid_namespace, reads_output_of, words};
-pub use signals::{Interrupt, Interrupts, Signals, deliver, hear_of_children, shares_group};
+pub use signals::{Interrupt, Interrupts, Signals, deliver, hear_of_children, shares_group, start_helper};
 pub use stack::on_stack;
 
 /// A process number.

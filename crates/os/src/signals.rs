@@ -59,6 +59,20 @@ impl Signals {
         }
     }
 
+    /// Holds back every signal that can be held back.
+    fn hold_all() -> io::Result<Self> {
+        let mut set = MaybeUninit::uninit();
+        let mut old = MaybeUninit::uninit();
+        // SAFETY: sigfillset initialises the set, and a successful pthread_sigmask the old mask.
+        unsafe {
+            libc::sigfillset(set.as_mut_ptr());
+            match libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), old.as_mut_ptr()) {
+                0 => Ok(Signals { set: set.assume_init(), old: old.assume_init() }),
+                error => Err(io::Error::from_raw_os_error(error)),
+            }
+        }
+    }
+
     /// Starts a program for which nothing is held back but what was before: a mask is inherited through exec, see
     /// signal(7), and a shell that never hears of SIGCHLD waits for ever.
     pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
@@ -109,6 +123,20 @@ impl Signals {
         let in_foreground = rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp());
         Ok(Received { number, from_key: is_typed(number) && in_foreground })
     }
+}
+
+/// Starts a helper thread that no signal reaches: it goes to a thread that knows what to do with it (signal(7)).
+///
+/// # Errors
+///
+/// There are as many threads as the user may have (EAGAIN in pthread_create(3)).
+pub fn start_helper(stack: usize, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let signals = Signals::hold_all()?;
+    // A thread begins with the mask of the one that starts it.
+    let started = thread::Builder::new().stack_size(stack).spawn(work);
+    // SAFETY: the old mask was initialised when it was replaced.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &signals.old, ptr::null_mut()) };
+    started.map(drop)
 }
 
 /// Makes sure that the system tells how a child has ended: a parent may have left SIGCHLD ignored, and then it does not,

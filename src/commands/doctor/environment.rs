@@ -22,14 +22,6 @@ pub fn check(findings: &mut Findings) {
     if let Err(error) = settings::lock_folder() {
         findings.problem(Check::Environment, error.to_string(), None, "set AICONFIG_PATH to an absolute path");
     }
-    if let Some(base) = settings::base_folder().filter(|base| base.is_relative()) {
-        findings.problem(
-            Check::Environment,
-            "AICONFIG_PATH is relative, so commands in different folders have different locks and do not exclude each other",
-            Some(&base),
-            "set AICONFIG_PATH to an absolute path",
-        );
-    }
     if let Ok(timeout) = settings::lock_timeout()
         && timeout >= LIMIT_OF_CLIENTS
     {

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// A temporary file, and the word that names its writer's hold.
@@ -39,7 +40,7 @@ pub fn check(files: &[Temporary], sightings: &[Sighting], findings: &mut Finding
                 "file-lock cleanup",
             ),
             // A writer that needs no lock, or one with another lock folder, may be at work; and one that was may be done.
-            None if is_running(&file.token) || !exists(&file.path) => {}
+            None if is_running(&file.token) || !is_old(&file.path) => {}
             None => findings.problem(
                 Check::Leftovers,
                 "a temporary file whose writer is gone, and that no lock tells of",
@@ -63,6 +64,11 @@ fn is_running(token: &str) -> bool {
     pid.is_some_and(process::exists)
 }
 
-fn exists(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
+/// A write takes seconds. One from another container, whose processes cannot be seen from here, may be at work on a file
+/// that is younger than this.
+const OLD: Duration = Duration::from_secs(60 * 60);
+
+fn is_old(path: &Path) -> bool {
+    let changed = fs::symlink_metadata(path).and_then(|facts| facts.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age >= OLD))
 }

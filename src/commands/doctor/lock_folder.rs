@@ -5,7 +5,7 @@ use super::{
     self_test::{self, Verdict},
 };
 use crate::{
-    lock::{Event, Observer, folder::Folder},
+    lock::{Event, Observer, belonging, folder::Folder},
     process::{self, FileSystem},
 };
 use std::{
@@ -20,6 +20,7 @@ pub fn check(path: &Path, findings: &mut Findings) {
     match Folder::at(path.to_owned()).exists(&Silent) {
         Ok(true) => {
             access(path, findings);
+            strangers(path, findings);
             place(path, findings);
         }
         Ok(false) => match path.ancestors().skip(1).find(|above| above.is_dir()) {
@@ -60,7 +61,10 @@ fn access(path: &Path, findings: &mut Findings) {
     let Ok(facts) = fs::metadata(path) else { return };
     let mode = facts.mode() & 0o777;
     let me = rustix::process::geteuid().as_raw();
-    if mode & 0o022 != 0 {
+    if belonging::is_shared(&facts) {
+        let what = format!("the lock folder is shared with the members of group {}", facts.gid());
+        findings.ok(Check::LockFolder, what, Some(path));
+    } else if mode & 0o022 != 0 {
         let what = format!("others can write to the lock folder, and so break its locks (mode {mode:04o})");
         findings.problem(Check::LockFolder, what, Some(path), format!("chmod go-w {}", quoted(path)));
     } else if mode & 0o700 != 0o700 && me != 0 {
@@ -74,6 +78,19 @@ fn access(path: &Path, findings: &mut Findings) {
         findings.note(Check::LockFolder, what, Some(path), "run the doctor as the user whose locks are meant");
     } else {
         findings.ok(Check::LockFolder, format!("the lock folder is yours alone (mode {mode:04o})"), Some(path));
+    }
+}
+
+/// What root has left in a user's folder, and the user may not use.
+fn strangers(path: &Path, findings: &mut Findings) {
+    let Ok(folder) = fs::metadata(path) else { return };
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let stranger = entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.uid())));
+    let is_shared = belonging::is_shared(&folder);
+    if let Some((file, owner)) = stranger.filter(|(_, owner)| *owner != folder.uid() && !is_shared).min() {
+        let what = format!("it belongs to user {owner}, so its lock cannot be used by user {}", folder.uid());
+        let remedy = format!("sudo chown -R --reference={0} {0}", quoted(path));
+        findings.problem(Check::LockFolder, what, Some(&file), remedy);
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     commands::Exit,
     failure::Failure,
     lock::{
+        belonging::Belonging,
         guard::{self, Mode},
         info::new_token,
     },
@@ -55,8 +56,9 @@ pub fn run(folder: &Path) -> Verdict {
 }
 
 fn try_locks(path: &Path) -> Verdict {
-    let (one, two) = match guard::open(path, Mode::Exclusive, true)
-        .and_then(|one| Ok((one, guard::open(path, Mode::Exclusive, false)?)))
+    let (one, two) = match Belonging::beside(path)
+        .and_then(|maker| guard::open(path, Mode::Exclusive, Some(maker)))
+        .and_then(|one| Ok((one, guard::open(path, Mode::Exclusive, None)?)))
     {
         Ok(files) => files,
         Err(error) => return Verdict::NoFile(error),
@@ -120,7 +122,7 @@ fn asked(path: &Path, expected: &str, otherwise: &str) -> Result<(), String> {
 pub fn probe(file: &Path, console: &Console) -> Result<Exit, Failure> {
     let mut granted = String::new();
     for (mode, word) in [(Mode::Exclusive, "exclusive\n"), (Mode::Shared, "shared\n")] {
-        let fresh = guard::open(file, Mode::Exclusive, false).map_err(Failure::failed)?;
+        let fresh = guard::open(file, Mode::Exclusive, None).map_err(Failure::failed)?;
         if guard::try_lock(&fresh, mode).map_err(Failure::failed)? {
             granted.push_str(word);
         }
@@ -137,7 +139,8 @@ mod tests {
     fn two_locks_that_do_not_exclude_are_found_out() {
         // Two files stand in for one on a file system that grants a lock twice.
         let folder = tempfile::tempdir().unwrap();
-        let open = |name: &str| guard::open(&folder.path().join(name), Mode::Exclusive, true).unwrap();
+        let maker = Belonging::beside(&folder.path().join("one")).unwrap();
+        let open = |name: &str| guard::open(&folder.path().join(name), Mode::Exclusive, Some(maker)).unwrap();
         let found = compare(&open("one"), &open("two"), &folder.path().join("one"));
         assert_eq!(found, Err("two exclusive locks were granted to one process".to_owned()));
     }
