@@ -108,6 +108,15 @@ impl Iterator for Members {
     }
 }
 
+/// The children of a value with their indices or keys; the value itself if it can have none.
+pub fn elements(value: Value) -> Result<Box<dyn Iterator<Item = (Value, Value)>>, Value> {
+    match value.opened() {
+        Value::Array(a) => Ok(Box::new(a.into_iter().enumerate().map(|(i, v)| (Value::from(i), v)))),
+        Value::Object(o) => Ok(Box::new(Members(o, 0).map(|(k, v)| (Value::String(k), v)))),
+        other => Err(other),
+    }
+}
+
 /// The children of a value.
 pub fn children(value: Value) -> Result<Box<dyn Iterator<Item = Value>>, Failure> {
     match value.opened() {
@@ -180,10 +189,9 @@ impl jaq_core::ValT for Value {
     }
 
     fn key_values(self) -> BoxIter<'static, ValR<(Self, Self), Self>> {
-        match self.opened() {
-            Self::Array(a) => Box::new(a.into_iter().enumerate().map(|(i, v)| Ok((Self::from(i), v)))),
-            Self::Object(o) => Box::new(Members(o, 0).map(|(k, v)| Ok((Self::String(k), v)))),
-            other => box_once(Err(error(not_iterable(&other)))),
+        match elements(self) {
+            Ok(elements) => Box::new(elements.map(Ok)),
+            Err(other) => box_once(Err(error(not_iterable(&other)))),
         }
     }
 

@@ -312,7 +312,8 @@ impl<'s> Linker<'s> {
 
     fn term(&mut self, term: Expr<'s>, scope: &mut Scope<'s>) -> Linked<Expr<'s>> {
         Ok(match term {
-            Term::Id | Term::Recurse | Term::Num(_) | Term::Arr(None) => term,
+            Term::Id | Term::Num(_) | Term::Arr(None) => term,
+            Term::Recurse => self.library_call("!descend", Vec::new()),
             Term::Str(_, parts) => self.string(parts, scope)?,
             Term::Arr(Some(t)) => Term::Arr(Some(self.boxed(*t, scope)?)),
             Term::Neg(t) => Term::Neg(self.boxed(*t, scope)?),

@@ -10,11 +10,13 @@ mod definitions;
 mod engine;
 mod formats;
 mod link;
+mod loops;
 mod math;
 mod modules;
 mod natives;
 mod parse;
 mod regex;
+mod sorting;
 mod stack;
 
 pub use crate::value::Value;

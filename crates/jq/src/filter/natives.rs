@@ -4,13 +4,12 @@
 //! program reaches are handed to the compiler.
 
 use super::engine::{Cv, Engine, Outputs, World, children, update_at};
-use super::{dates, formats, math, regex};
+use super::{dates, formats, loops, math, regex, sorting};
 use crate::document::{read::lenient, to_text};
-use crate::value::{self, Array, Failure, MAX_DEPTH, Map, Purpose, Value, compare};
+use crate::value::{self, Array, Failure, MAX_DEPTH, Map, Value};
 use jaq_core::box_iter::box_once;
 use jaq_core::{Bind, Error, Exn, Native, ValX};
 use std::{
-    cmp::Ordering,
     io::{self, Write},
     rc::Rc,
 };
@@ -26,7 +25,7 @@ pub fn args(kinds: &str) -> Box<[Bind]> {
 
 /// The kinds of arguments of a native function with that name.
 pub fn find(name: &str, arity: usize) -> Option<&'static str> {
-    let table = TABLE.iter().chain(math::TABLE).map(|(n, k, _)| (*n, *k));
+    let table = tables().map(|(n, k, _)| (*n, *k));
     let paths = [
         ("getpath", "v"),
         ("path", "f"),
@@ -37,14 +36,27 @@ pub fn find(name: &str, arity: usize) -> Option<&'static str> {
         ("!noniterable", "f"),
         ("!noelement", "ff"),
     ];
-    let core = [("!first", "f"), ("first", "f"), ("last", "f"), ("!limit", "vf"), ("!skip", "vf")];
+    let core = [
+        ("!descend", ""),
+        ("recurse", "f"),
+        ("!first", "f"),
+        ("first", "f"),
+        ("last", "f"),
+        ("!limit", "vf"),
+        ("!skip", "vf"),
+    ];
     let mut all = table.chain(paths).chain(core);
     all.find(|(n, k)| *n == name && k.len() == arity).map(|(_, k)| k)
 }
 
+/// All functions that need no more than their implementation.
+fn tables() -> impl Iterator<Item = &'static (&'static str, &'static str, Run)> {
+    TABLE.iter().chain(math::TABLE).chain(loops::TABLE).chain(sorting::TABLE)
+}
+
 /// The implementation of a native function.
 pub fn native(name: &str, arity: usize) -> Option<Native<Engine>> {
-    let own = TABLE.iter().chain(math::TABLE);
+    let own = tables();
     if let Some((.., run)) = own.into_iter().find(|(n, k, _)| *n == name && k.len() == arity) {
         return Some(Native::<Engine>::new(*run));
     }
@@ -126,6 +138,7 @@ pub fn native(name: &str, arity: usize) -> Option<Native<Engine>> {
                 Ok(Value::array(trail_of(trail.iter().cloned())?))
             }))
         }),
+        ("!descend", 0) | ("recurse", 1) => return loops::native(name, arity),
         _ => {
             let core_name = name.trim_start_matches('!');
             let mut core = jaq_core::funs::<Engine>();
@@ -145,7 +158,7 @@ pub fn give<'a>(outcome: Outcome) -> Outputs<'a> {
 /// A function of the input alone.
 macro_rules! plain {
     ($f:expr) => {
-        |cv| give($f(cv.1))
+        |cv| $crate::filter::natives::give($f(cv.1))
     };
 }
 
@@ -154,12 +167,12 @@ macro_rules! unary {
     ($f:expr) => {
         |mut cv| {
             let arg = cv.0.pop_var();
-            give($f(cv.1, arg))
+            $crate::filter::natives::give($f(cv.1, arg))
         }
     };
 }
 
-pub(super) use plain;
+pub(super) use {plain, unary};
 
 pub(super) fn fail<T>(message: impl Into<String>) -> Result<T, Failure> {
     Err(Value::from(message.into()))
@@ -227,32 +240,8 @@ static TABLE: &[(&str, &str, Run)] = &[
         items.reverse();
         Ok(Value::array(items))
     })),
-    ("sort", "", plain!(|v: Value| { let mut items = sortable(v)?; items.sort_by(Ord::cmp); Ok(Value::array(items)) })),
-    ("unique", "", plain!(|v: Value| {
-        let mut items = sortable(v)?;
-        items.sort_by(Ord::cmp);
-        items.dedup_by(|b, a| a == b);
-        Ok(Value::array(items))
-    })),
-    ("min", "", plain!(|v: Value| extreme(v, Ordering::Less))),
-    ("max", "", plain!(|v: Value| extreme(v, Ordering::Greater))),
-    ("sort_by", "f", |cv| box_once(keyed(cv, CANNOT_SORT).map(|mut pairs| {
-        pairs.sort_by(|a, b| a.0.cmp(&b.0));
-        pairs.into_iter().map(|p| p.1).collect()
-    }))),
-    ("group_by", "f", |cv| box_once(keyed(cv, CANNOT_SORT).map(|pairs| groups(pairs).into_iter().map(Value::array).collect()))),
-    ("unique_by", "f", |cv| box_once(keyed(cv, CANNOT_SORT).map(|pairs| {
-        groups(pairs).into_iter().filter_map(|g| g.into_iter().next()).collect()
-    }))),
-    ("min_by", "f", |cv| box_once(keyed(cv, CANNOT_ITERATE).map(|pairs| {
-        pairs.into_iter().reduce(|a, b| if b.0 < a.0 { b } else { a }).map_or(Value::Null, |p| p.1)
-    }))),
-    ("max_by", "f", |cv| box_once(keyed(cv, CANNOT_ITERATE).map(|pairs| {
-        pairs.into_iter().reduce(|a, b| if b.0 >= a.0 { b } else { a }).map_or(Value::Null, |p| p.1)
-    }))),
     ("from_entries", "", plain!(from_entries)),
     ("_strindices", "v", unary!(string_indices)),
-    ("!bsearch", "v", unary!(binary_search)),
     ("startswith", "v", unary!(|v: Value, part: Value| match (&v, &part) {
         (Value::String(s), Value::String(p)) => Ok(Value::Bool(s.starts_with(p.as_str()))),
         _ => fail("startswith() requires string inputs"),
@@ -349,8 +338,8 @@ fn remark(text: &str) {
 /// The functions that programs can call, as `builtins` lists them.
 fn builtins() -> Value {
     let defined = super::definitions::DEFINITIONS.iter().map(|(n, a, _)| (*n, *a));
-    let native = TABLE.iter().chain(math::TABLE).map(|(n, k, _)| (*n, k.len()));
-    let core = [("getpath", 1), ("path", 1), ("first", 1), ("last", 1), ("error", 0), ("error", 1)];
+    let native = tables().map(|(n, k, _)| (*n, k.len()));
+    let core = [("getpath", 1), ("path", 1), ("recurse", 1), ("first", 1), ("last", 1), ("error", 0), ("error", 1)];
     let public = |(name, _): &(&str, usize)| !name.starts_with(['!', '@', '_']);
     let all = defined.chain(native).chain(core).filter(public);
     all.map(|(name, arity)| Value::from(format!("{name}/{arity}"))).collect()
@@ -405,49 +394,30 @@ fn range(mut cv: Cv<'_>) -> Outputs<'_> {
     let (Some(mut at), Some(upto)) = (from.as_f64(), upto.as_f64()) else {
         return give(fail("Range bounds must be numeric"));
     };
-    // The first one is the bound itself, with its text.
-    let mut first = Some(from);
-    Box::new(std::iter::from_fn(move || {
-        (at < upto).then(|| {
-            let number = first.take().unwrap_or(Value::Number(at));
-            at += 1.0;
-            Ok(number)
-        })
-    }))
+    let mut numbers = std::iter::from_fn(move || {
+        let next = at + 1.0;
+        (at < upto).then(|| Ok(Value::Number(std::mem::replace(&mut at, next))))
+    });
+    match from {
+        // The first number is the bound itself, with its text.
+        Value::Literal(_) => Box::new(numbers.next().map(|_| Ok(from)).into_iter().chain(numbers)),
+        _ => Box::new(numbers),
+    }
 }
 
 fn sum(mut cv: Cv<'_>) -> Outputs<'_> {
     let (f, ctx) = cv.0.pop_fun();
     let mut total = Value::Null;
-    // Strings are gathered in one buffer: adding them one by one copies what is there each time.
-    let mut text: Option<String> = None;
     for output in f.run((ctx, cv.1)) {
-        let output = match output {
-            Ok(v) => v,
-            e => return box_once(e),
-        };
-        match (&mut text, &output, &total) {
-            (Some(text), Value::String(s), _) => {
-                text.push_str(s);
-                continue;
-            }
-            (None, Value::String(s), Value::String(t)) => {
-                text = Some(format!("{}{}", t.as_str(), s.as_str()));
-                total = Value::Null;
-                continue;
-            }
-            _ => {}
-        }
-        let so_far = match text.take() {
-            Some(text) => Value::from(text),
-            None => std::mem::take(&mut total),
-        };
-        total = match value::add(so_far, output) {
-            Ok(v) => v,
-            Err(failure) => return give(Err(failure)),
+        total = match output {
+            Err(e) => return box_once(Err(e)),
+            Ok(v) => match value::add(total, v) {
+                Ok(total) => total,
+                Err(failure) => return give(Err(failure)),
+            },
         };
     }
-    give(Ok(text.map_or(total, Value::from)))
+    give(Ok(total))
 }
 
 /// `.[] |= f` of arrays and objects, everything else as it is: one step of `walk`.
@@ -499,7 +469,7 @@ fn getpath(mut cv: Cv<'_>) -> Outputs<'_> {
 }
 
 /// Replaces what is at the end of a path.
-fn set_path<E: From<Failure>>(
+pub fn set_path<E: From<Failure>>(
     value: Value,
     path: &[Value],
     f: impl FnOnce(Value) -> Result<Value, E>,
@@ -634,10 +604,17 @@ fn delete(mut cv: Cv<'_>) -> Outputs<'_> {
     let (f, ctx) = cv.0.pop_fun();
     box_once((|| {
         let mut paths = Vec::new();
+        // Members of one object, the most common case, need neither paths nor an order.
+        let mut members = cv.1.as_object().is_some();
         for found in f.paths((ctx, (cv.1.clone(), Default::default()))) {
-            paths.push(Value::array(trail_of(found?.1.iter().cloned())?));
+            let path = trail_of(found?.1.iter().cloned())?;
+            members &= matches!(&path[..], [Value::String(_)]);
+            paths.push(path);
         }
-        Ok(delete_paths(cv.1, Value::array(paths))?)
+        Ok(match members {
+            true => delete_keys(cv.1, &paths.iter().map(|path| &path[0]).collect::<Vec<_>>()),
+            false => delete_paths(cv.1, paths.into_iter().map(Value::array).collect()),
+        }?)
     })())
 }
 
@@ -742,7 +719,7 @@ fn delete_elements(mut array: Array, keys: &[&Value]) -> Outcome {
 
 // Values
 
-fn length(v: Value) -> Outcome {
+pub fn length(v: Value) -> Outcome {
     Ok(match v.open() {
         Value::Null => Value::Number(0.0),
         Value::String(s) => Value::from(s.char_count()),
@@ -850,59 +827,6 @@ fn flatten(v: &Value, depth: &Value, into: &mut Vec<Value>) -> Result<(), Failur
     Ok(())
 }
 
-fn sortable(v: Value) -> Result<Vec<Value>, Failure> {
-    if v.depth() > MAX_DEPTH + 1 {
-        return fail("Comparison too deep");
-    }
-    v.into_items().or_else(|v| v.fail_alone("cannot be sorted, as it is not an array"))
-}
-
-fn extreme(v: Value, wanted: Ordering) -> Outcome {
-    match v.into_items() {
-        Err(v) => v.fail_pair(&v, "cannot be iterated over"),
-        Ok(items) => {
-            let better = |a: Value, b: Value| match compare(&b, &a, Purpose::Operator) {
-                Ordering::Equal if wanted == Ordering::Greater => b,
-                order if order == wanted => b,
-                _ => a,
-            };
-            Ok(items.into_iter().reduce(better).unwrap_or_default())
-        }
-    }
-}
-
-const CANNOT_SORT: &str = "cannot be sorted, as they are not both arrays";
-const CANNOT_ITERATE: &str = "cannot be iterated over";
-
-/// The elements with the outputs of a filter for each, to sort and group by.
-fn keyed<'a>(mut cv: Cv<'a>, complaint: &str) -> Result<Vec<(Value, Value)>, Exn<'a, Value>> {
-    let (f, ctx) = cv.0.pop_fun();
-    let mut pairs = Vec::new();
-    let is_array = cv.1.as_array().is_some();
-    let whole = cv.1.clone();
-    for item in children(cv.1)? {
-        let outputs = f.run((ctx.clone(), item.clone())).collect::<Result<Value, _>>()?;
-        pairs.push((outputs, item));
-    }
-    if !is_array {
-        let keys: Value = pairs.iter().map(|p| p.0.clone()).collect();
-        whole.fail_pair(&keys, complaint)?;
-    }
-    Ok(pairs)
-}
-
-fn groups(mut pairs: Vec<(Value, Value)>) -> Vec<Vec<Value>> {
-    pairs.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
-    for (key, item) in pairs {
-        match groups.last_mut() {
-            Some((last, group)) if *last == key => group.push(item),
-            _ => groups.push((key, vec![item])),
-        }
-    }
-    groups.into_iter().map(|g| g.1).collect()
-}
-
 /// `{key, value}` objects to one object; the names that `to_entries` of other tools use count too.
 fn from_entries(v: Value) -> Outcome {
     let mut map = Map::default();
@@ -948,23 +872,6 @@ fn string_indices(v: Value, part: Value) -> Outcome {
         }
     }
     Ok(Value::array(places))
-}
-
-fn binary_search(v: Value, target: Value) -> Outcome {
-    let Some(items) = v.as_array() else {
-        return v.fail_alone("cannot be searched from");
-    };
-    // Halving as jq does it, so that of several equal elements the same one is found.
-    let (mut start, mut end) = (0, items.len());
-    while start < end {
-        let middle = start + (end - start) / 2;
-        match compare(&target, &items[middle], Purpose::Operator) {
-            Ordering::Equal => return Ok(Value::from(middle)),
-            Ordering::Less => end = middle,
-            Ordering::Greater => start = middle + 1,
-        }
-    }
-    Ok(Value::Number(-1.0 - start as f64))
 }
 
 fn trim(v: Value, left: bool, right: bool) -> Outcome {

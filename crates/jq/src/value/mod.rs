@@ -11,6 +11,7 @@ pub mod number;
 mod ops;
 mod order;
 mod raw;
+mod set;
 mod text;
 
 pub use array::{Array, Elements};

@@ -1,6 +1,6 @@
 //! Indexing, slicing, setting and arithmetic, with jq's results and error texts.
 
-use super::{Array, Failure, MAX_DEPTH, Map, Str, Value, number};
+use super::{Array, Failure, MAX_DEPTH, Map, Str, Value, number, set::Set};
 use std::{ops::Range, rc::Rc};
 
 type Outcome<T = Value> = Result<T, Failure>;
@@ -323,7 +323,10 @@ pub fn add(l: Value, r: Value) -> Outcome {
 
 pub fn subtract(l: Value, r: Value) -> Outcome {
     match (l.open(), r.open()) {
-        (Value::Array(x), Value::Array(y)) => Ok(x.iter().filter(|v| !y.contains(v)).cloned().collect()),
+        (Value::Array(x), Value::Array(y)) => {
+            let gone = Set::new(y);
+            Ok(x.iter().filter(|v| !gone.contains(v)).cloned().collect())
+        }
         (x, y) => match (x.as_f64(), y.as_f64()) {
             (Some(x), Some(y)) => Ok(Value::Number(x - y)),
             _ => l.fail_pair(&r, "cannot be subtracted"),
