@@ -1,6 +1,6 @@
 //! Kinds of failure, and the one table of exit statuses. It knows the errors of the leaves; no leaf knows it.
 
-use crate::{document, filter, lock, replace, schema, settings};
+use crate::{document, filter, lock, replace, sandbox, schema, settings};
 use std::fmt;
 
 /// What a script can tell apart. `docs/exit-codes.md` shows the same table.
@@ -81,7 +81,14 @@ impl From<lock::Error> for Failure {
             lock::Error::Busy(_) => Kind::Busy,
             lock::Error::Io { .. } | lock::Error::Refused(_) => Kind::Failed,
         };
-        Failure { kind, cause: error.into() }
+        let advice = match &error {
+            lock::Error::Io { path, source, .. } => sandbox::advice(path, source),
+            lock::Error::Busy(_) | lock::Error::Refused(_) => None,
+        };
+        match advice {
+            Some(advice) => Failure::new(kind, format!("{error}; {advice}")),
+            None => Failure { kind, cause: error.into() },
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod schema;
 
 pub mod failure;
 pub mod report;
+mod sandbox;
 
 mod manual;
 

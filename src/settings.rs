@@ -63,6 +63,26 @@ pub fn owner(source: &str, text: &str) -> Result<Owner, Error> {
     if text == "client" { Ok(Owner::Client) } else { text.parse().map(Owner::Process).map_err(wrong) }
 }
 
+/// A sandbox in which an AI client runs commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    Claude,
+    Codex,
+}
+
+/// The sandbox that a command runs in, as far as the environment tells.
+pub fn sandbox() -> Option<Sandbox> {
+    let is_set = |name| value(name).is_some();
+    // Codex sets the first two within its sandbox only, on Linux, and the last on macOS.
+    if ["CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_PERMISSION_PROFILE", "CODEX_SANDBOX"].into_iter().any(is_set) {
+        Some(Sandbox::Codex)
+    } else if is_set("SANDBOX_RUNTIME") {
+        Some(Sandbox::Claude)
+    } else {
+        None
+    }
+}
+
 /// Whether to tell each step: `LOCK_DEBUG` is 1.
 pub fn lock_debug() -> Result<bool, Error> {
     match value("LOCK_DEBUG").as_deref().map(|text| text.to_string_lossy()).as_deref() {

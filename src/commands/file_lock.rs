@@ -19,7 +19,7 @@ use crate::{
     process,
     report::Console,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::paths::{quoted, shown};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -29,6 +29,9 @@ use std::path::Path;
 pub fn acquire(request: &Acquire, console: &Console) -> Result<Exit, Failure> {
     let folder = lock_folder()?;
     let target = resolve(&request.file)?;
+    if !process::is_silenced() {
+        refuse_endless_lease_in_sandbox(request)?;
+    }
     let claim = Claim { kind: info::Kind::Lease, command: None, client: request.client.clone() };
     let guard = lease::acquire(&folder, &target, &claim, request.terms, request.wait, console)?;
     if process::is_silenced() {
@@ -39,6 +42,19 @@ pub fn acquire(request: &Acquire, console: &Console) -> Result<Exit, Failure> {
     console.data(|out| writeln!(out, "{}", target.id))?;
     guard.leave_lease();
     Ok(Exit(0))
+}
+
+/// A lease that is taken in a sandbox or container belongs to a process that nobody outside of it can see, and often to one
+/// that ends with the command. Only a time limit ends such a lease for sure.
+fn refuse_endless_lease_in_sandbox(request: &Acquire) -> Result<(), Failure> {
+    if request.terms.ttl.is_some() || process::sees_all_processes() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "a lease needs --ttl here: this is a PID namespace of its own, as of a sandbox or container, and nobody outside could \
+         tell when its owner has ended; add --ttl SECS, or run the work as one command: file-lock with {} -- COMMAND",
+        quoted(&request.file)
+    )))
 }
 
 /// Ends a lease.

@@ -25,6 +25,7 @@ mod memory_update;
 mod messages;
 mod nesting;
 mod sandbox;
+mod sandboxed;
 #[cfg(feature = "schema")]
 mod schema;
 mod show;

@@ -138,10 +138,10 @@ impl Fault<'_> {
                 check(now.as_deref() == Some(scene.new), "reported as done, and the new content is not there")?;
                 check(!scene.has_backup || is_new_backup, "reported as done, and the backup is not there")
             }
-            End::Exit(_) => {
+            End::Exit(status) => {
                 check(!stderr.contains("[OK]"), "both done and failed")?;
-                if stderr.contains("the new content is visible") {
-                    check(now.as_deref() == Some(scene.new), "visible, but not there")?;
+                if status == 73 {
+                    check(now.as_deref() == Some(scene.new), "in place, but not there")?;
                 } else {
                     check(now.as_deref() == scene.old, "reported as failed, and the old content is not there")?;
                 }

@@ -463,7 +463,7 @@ impl<'a> Contender<'a> {
 pub fn judge(here: &Here, dir: &LockDir, guard_is_free: bool) -> State {
     match &dir.info {
         // Our own files are sealed by their last line; an unsealed one was never finished.
-        Some(info) if info.kind != Kind::Script || !dir.made_by_us => here.judge(info, guard_is_free),
+        Some(info) if info.kind != Kind::Script || !dir.made_by_us => here.judge(info, dir.user, guard_is_free),
         _ if dir.made_by_us && !guard_is_free => State::Alive,
         _ if dir.made_by_us => State::Dead(Cause::Unfinished),
         _ if dir.idle() >= SETTING_UP => State::Dead(Cause::Unfinished),

@@ -131,6 +131,8 @@ pub struct LockDir {
     /// The directory itself: what is done through it cannot hit another that has taken its name since.
     file: File,
     pub inode: (u64, u64),
+    /// Whose the directory is.
+    pub user: u32,
     pub made_by_us: bool,
     pub modified: SystemTime,
     /// `None` where `info` is missing, is not a plain file, or names no holder.
@@ -156,6 +158,7 @@ impl LockDir {
         Ok(Some(LockDir {
             file,
             inode: (facts.dev(), facts.ino()),
+            user: facts.uid(),
             made_by_us,
             modified: facts.modified().unwrap_or(SystemTime::UNIX_EPOCH),
             info,

@@ -63,8 +63,9 @@ impl Here {
         self.lineage.get_or_init(process::lineage)
     }
 
-    /// Judges a holder. `guard_is_free` says whether the guard is locked by nobody, or by the caller alone.
-    pub fn judge(&self, info: &Info, guard_is_free: bool) -> State {
+    /// Judges a holder, to whose `user` the lock directory belongs. `guard_is_free` says whether the guard is locked by
+    /// nobody, or by the caller alone.
+    pub fn judge(&self, info: &Info, user: u32, guard_is_free: bool) -> State {
         let same_host = info.host.as_deref().is_none_or(|host| host == self.host());
         let same_boot = info.boot.is_some() && info.boot.as_deref() == self.boot();
         if has_expired(info, same_boot) {
@@ -93,8 +94,12 @@ impl Here {
         if info.kind.keeps_guard() {
             return State::Dead(Cause::Ended(info.pid));
         }
-        if info.namespace.is_some() && info.namespace.as_deref() != self.namespace() {
-            return State::Unknown(Doubt::OtherNamespace);
+        if let Some(namespace) = info.namespace.as_deref().filter(|name| Some(*name) != self.namespace()) {
+            // From outside of all sandboxes one can see that nobody is left in one.
+            return match process::is_namespace_empty(namespace, user) {
+                true => State::Dead(Cause::Ended(info.pid)),
+                false => State::Unknown(Doubt::OtherNamespace),
+            };
         }
         judge_process(info)
     }
@@ -159,7 +164,7 @@ pub fn describe(info: Option<&Info>, state: &State) -> String {
             )
         }
         (State::Unknown(Doubt::OtherNamespace), _) => {
-            "UNKNOWN (held in another PID namespace, cannot be judged from here)".to_owned()
+            "UNKNOWN (held in another PID namespace, a sandbox or container, and cannot be judged from here)".to_owned()
         }
         (State::Unknown(Doubt::Hidden), _) => "UNKNOWN (the system hides the process)".to_owned(),
     }

@@ -80,7 +80,7 @@ fn named_owner(pid: Pid) -> Result<Process, Error> {
     let gone = || {
         Error::Refused(format!("owner PID {pid} is not running; name one that lives as long as the lease is wanted"))
     };
-    if pid <= 1 {
+    if pid == 0 || pid == 1 && process::sees_all_processes() {
         return Err(Error::Refused(format!(
             "PID {pid} cannot own a lease, for it never ends; name the process that works under the lock"
         )));

@@ -27,7 +27,10 @@ use std::{
 pub use attributes::{copy_attributes, is_mount_point};
 pub use entry::start;
 pub use fresh::{Fresh, locks_can_be_lost};
-pub use os::{FileLocks, boot_id, boot_time, file_system, look_up, name, pid_namespace, reads_output_of, words};
+pub use os::{
+    FileLocks, boot_id, boot_time, file_system, is_namespace_empty, look_up, name, pid_namespace, reads_output_of,
+    sees_all_processes, words,
+};
 pub use signals::{Interrupt, Interrupts, Signals, deliver, hear_of_children, shares_group, start_helper};
 pub use stack::on_stack;
 
@@ -68,12 +71,13 @@ pub fn lineage() -> Vec<Process> {
     lineage_of(std::process::id())
 }
 
-/// The process `pid` and its ancestors, nearest first. Process 1 is not among them.
+/// The process `pid` and its ancestors, nearest first. Process 1 is not among them where it is the system's, which never
+/// ends; in a sandbox or container it is a process like others.
 pub fn lineage_of(pid: Pid) -> Vec<Process> {
     let mut line = Vec::new();
     let mut next = pid;
     // A parent can end and its number be reused while we climb, hence the bound.
-    while next > 1 && line.len() < 1024 {
+    while (next > 1 || next == 1 && !sees_all_processes()) && line.len() < 1024 {
         let Some(process) = look_up(next) else { break };
         next = process.parent;
         line.push(process);

@@ -39,6 +39,36 @@ pub fn pid_namespace() -> Option<String> {
     Some(name.strip_prefix("pid:[")?.strip_suffix(']')?.to_owned())
 }
 
+/// The inode of the first PID namespace, which every kernel gives it (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+const FIRST_NAMESPACE: &str = "4026531836";
+
+/// Whether this process sees all processes of the system: it is in no PID namespace of a sandbox or container.
+pub fn sees_all_processes() -> bool {
+    pid_namespace().is_none_or(|name| name == FIRST_NAMESPACE)
+}
+
+/// Whether no process of a PID namespace is left. `false` where that cannot be told: from within another namespace, or where
+/// the system does not show the namespace of one of `user`'s processes.
+pub fn is_namespace_empty(name: &str, user: u32) -> bool {
+    let Ok(entries) = fs::read_dir("/proc") else { return false };
+    let link = format!("pid:[{name}]");
+    let is_over = |process: &fs::DirEntry| {
+        let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
+        pid.and_then(look_up).is_none_or(|process| process.zombie)
+    };
+    let is_elsewhere = |process: &fs::DirEntry| match fs::read_link(process.path().join("ns/pid")) {
+        Ok(namespace) => namespace != Path::new(&link),
+        // It is another user's, or it has ended; a zombie has no namespace any more, and does nothing.
+        Err(_) => process.metadata().map_or(true, |facts| facts.uid() != user) || is_over(process),
+    };
+    // Process 1 made the first namespace and is in no other; of some systems nobody may look at it.
+    let is_process = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        name != "1" && name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
+    };
+    sees_all_processes() && entries.flatten().filter(is_process).all(|process| is_elsewhere(&process))
+}
+
 /// What the system says about `pid`, or `None` if there is no such process.
 pub fn look_up(pid: Pid) -> Option<Process> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     lock::{Event, Observer, belonging, folder::Folder},
     process::{self, FileSystem},
+    sandbox,
 };
 use std::{
     fs::{self, File},
@@ -112,12 +113,8 @@ fn place(at: &Path, findings: &mut Findings) {
         }
         Verdict::NoFile(error) => {
             let what = format!("no file can be made there: {error}");
-            findings.problem(
-                Check::LockFolder,
-                what,
-                Some(at),
-                "make it writable, or set AICONFIG_PATH to a folder of your own",
-            );
+            let usual = || "make it writable, or set AICONFIG_PATH to a folder of your own".to_owned();
+            findings.problem(Check::LockFolder, what, Some(at), sandbox::advice(at, &error).unwrap_or_else(usual));
         }
     }
     if let Some(what) = system.as_ref().and_then(meaning) {
