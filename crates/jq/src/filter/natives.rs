@@ -696,8 +696,7 @@ fn delete_elements(mut array: Array, keys: &[&Value]) -> Outcome {
                 None => return fail(format!("Cannot delete {} element of array", key.kind())),
                 Some(i) if i.is_nan() => {}
                 Some(i) => {
-                    let i = i.trunc();
-                    let i = if i < 0.0 { i + len as f64 } else { i };
+                    let i = if i < 0.0 { i.trunc() + len as f64 } else { i.trunc() };
                     if i >= 0.0 && (i as usize) < len {
                         gone.push(i as usize..i as usize + 1);
                     }

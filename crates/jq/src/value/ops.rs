@@ -160,7 +160,10 @@ impl Value {
             return Err(Value::from("Cannot set array element at NaN index").into());
         }
         let here = place(index, array.len());
+        // Deleting counts a fraction below zero from the end, and so does not find what reading found.
+        let stays = index > -1.0 && index < 0.0;
         let old = match here {
+            Some(i) if i < array.len() && stays => array[i].clone(),
             Some(i) if i < array.len() => array.take(i),
             _ => Self::Null,
         };
@@ -170,7 +173,7 @@ impl Value {
                 return Err(Value::from("Array index too large").into());
             }
             (Some(new), Some(i)) => array.set(i, new),
-            (None, Some(i)) if i < array.len() => array.remove(i..i + 1),
+            (None, Some(i)) if i < array.len() && !stays => array.remove(i..i + 1),
             (None, _) if was_null => return Ok(Self::Null),
             (None, _) => {}
         }
@@ -337,7 +340,7 @@ pub fn subtract(l: Value, r: Value) -> Outcome {
 pub fn multiply(l: Value, r: Value) -> Outcome {
     match (l.open(), r.open()) {
         (Value::Object(_), Value::Object(_)) => {
-            if l.depth().min(r.depth()) > MAX_DEPTH {
+            if l.depth().min(r.depth()) > MAX_DEPTH + 1 {
                 return fail("Object merge too deep".into());
             }
             merge(l, r)
