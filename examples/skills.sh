@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The three skills as two clients use them: both start the same project and log at the same time, then look back.
+# The skills as two clients use them: both start the same project and log at the same time, then look back.
 set -euo pipefail
 PATH=${MEMLATCH_SCRIPTS:+$MEMLATCH_SCRIPTS:}$PATH
 skills=$(cd "$(dirname "$0")/skills" && pwd)
@@ -41,6 +41,15 @@ echo "the same session once more: still ten"
 [[ $("$skills/recall/recall.sh" myapp again) == *'"cursor-5"'* ]] || fail "recall did not find the retry"
 if "$skills/recall/recall.sh" myapp "no such text" 2>>"$dir/log"; then fail "recall found what is not there"; fi
 echo "recall: found by their text"
+
+edit=$skills/edit-memory/edit-memory.sh
+"$edit" read myapp context >"$dir/read.json"
+revision=$(memory-read "$dir/read.json" -r .revision)
+memory-update "$project/context.json" '.stack += ["rust"]' 2>>"$dir/log"
+memory-read "$dir/read.json" '.value | .description = "a parser"' |
+	"$edit" write myapp context "$revision" 2>>"$dir/log" || fail "the edited document was not written"
+[[ $(memory-read "$project/context.json" -c '[.description, .stack]') == '["a parser",["rust"]]' ]] || fail "an edit is lost"
+echo "a document edited for a while: what others did meanwhile is kept"
 
 before=$(memory-read "$project/sessions.json" --raw)
 if echo '"no object"' | "$skills/log-session/log-session.sh" myapp 2>>"$dir/log"; then fail "a string was logged"; fi

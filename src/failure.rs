@@ -12,6 +12,8 @@ pub enum Kind {
     Undurable,
     /// The command line or an environment variable is wrong, so trying again is of no use.
     Usage,
+    /// The file is not what the writer has read, so it has to be read again.
+    Changed,
     /// The lock was not free in time, so trying again later is (EX_TEMPFAIL of sysexits.h).
     Busy,
     /// The same under the status that `with -E` names.
@@ -32,6 +34,7 @@ impl Kind {
             Kind::Usage => 2,
             Kind::Undurable => 73,
             Kind::Busy => 75,
+            Kind::Changed => 76,
             Kind::Conflict(code) => code,
             Kind::NotExecutable => 126,
             Kind::NoSuchCommand => 127,

@@ -16,6 +16,7 @@ pub mod schema;
 
 pub mod failure;
 pub mod report;
+mod revision;
 mod sandbox;
 
 mod manual;
@@ -61,6 +62,14 @@ fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
         Request::Read(request) => commands::memory_read::run(request, console),
         Request::Write(request) => commands::atomic_write::run(request, console),
         Request::Install { folder, force } => commands::install::run(folder.as_deref(), *force, console),
+        Request::Merge(request) => commands::merge::run(request, console),
+        Request::DriveMerge(request, path) => commands::merge::drive(request, path, console),
+        Request::InstallGitMerge { repository, remove: false } => {
+            commands::git_merge::install(repository.as_deref(), console)
+        }
+        Request::InstallGitMerge { repository, remove: true } => {
+            commands::git_merge::remove(repository.as_deref(), console)
+        }
         Request::Doctor(request) => commands::doctor::run(request, console),
         Request::Probe(file) => commands::doctor::probe(file, console),
         Request::Completions { shell } => manual::completions(*shell, console),

@@ -91,7 +91,26 @@ fn memlatch() -> Command {
                 .about("Put links to memlatch and its four tools into a directory")
                 .arg(path("folder", "DIR").help("Where the links go [~/.local/bin]"))
                 .arg(flag("force").help("Rename a script of the same name to NAME.orig"))
-                .after_help("Examples:\n  memlatch install\n  memlatch install --force ~/aiconfig/scripts"),
+                .arg(flag("git-merge").conflicts_with("force").help("Instead, let git merge JSON files in the repository DIR [.] by member and element"))
+                .arg(flag("remove").requires("git-merge").help("Take back what --git-merge did"))
+                .after_help("Examples:\n  memlatch install\n  memlatch install --force ~/aiconfig/scripts\n  memlatch install --git-merge ~/aiconfig"),
+        )
+        .subcommand(
+            base("merge")
+                .about("Merge three JSON documents: what two sides made of one base")
+                .arg(path("base", "BASE").required(true).help("What both sides began with"))
+                .arg(path("ours", "OURS").required(true).help("What one side made of it"))
+                .arg(path("theirs", "THEIRS").required(true).help("What the other side made of it; its order is kept"))
+                .arg(path("path", "PATH").requires("driver").help("What git calls the file, with --driver"))
+                .arg(option("key").value_name("PATH=FIELD").action(ArgAction::Append).help("Tell the elements of the array at PATH apart by FIELD [id, key, name, uuid or path]"))
+                .arg(option("sum").value_name("PATH").action(ArgAction::Append).help("Add up what both sides added to the number at PATH"))
+                .arg(option("prefer").value_name("SIDE").value_parser(["ours", "theirs"]).help("Decide every conflict for one side"))
+                .arg(flag("mark").conflicts_with("prefer").help("Keep both values of a conflict: {\"_conflict\": true, \"_value\": OURS, \"_their_value\": THEIRS}"))
+                .arg(json())
+                .arg(flag("driver").requires("path").conflicts_with_all(["mark", "json"]).help("As git calls a merge driver: the result goes into OURS"))
+                .after_help(
+                    "Exits with 1 if there are conflicts.\n\nExamples:\n  memlatch merge base.json mine.json theirs.json > merged.json\n  memlatch merge base.json mine.json theirs.json --key .decisions=title --sum .count",
+                ),
         )
         .subcommand(
             base("doctor")
@@ -179,6 +198,18 @@ fn backup(option: Arg) -> Arg {
         .default_missing_value("1")
         .value_parser(value_parser!(u32).range(1..=MOST_BACKUPS))
         .help("Leave the previous content in FILE.bak, and N-1 older ones in FILE.bak.2 to FILE.bak.N")
+}
+
+fn if_revision(option: Arg) -> Arg {
+    option.value_name("REVISION").help("Only if the file still has this revision; 'none': only if it does not exist")
+}
+
+fn print_revision(option: Arg) -> Arg {
+    switch(option).help("Print the new revision on standard output")
+}
+
+fn json_answer(option: Arg) -> Arg {
+    switch(option).help("Print what became of the write as JSON")
 }
 
 fn json() -> Arg {
@@ -312,6 +343,9 @@ fn memory_update(options: Options<'_>) -> Command {
                 .conflicts_with("from-file")
                 .help("Change by an exported bash function: JSON on its standard input, new JSON on its output")
         })
+        .option("if-revision", if_revision)
+        .option("print-revision", print_revision)
+        .option("json", json_answer)
         .option("no-sync", no_sync)
         .option("timeout", timeout)
         .option("client", client)
@@ -330,6 +364,10 @@ fn memory_read(options: Options<'_>) -> Command {
         .arg(words("FILE FILTER"))
         .option("raw", |option| switch(option).conflicts_with("from-file").help("Print the bytes as they are"))
         .option("no-lock", |option| switch(option).help("Do not wait for writers"))
+        .option("revision", |option| switch(option).help("Print the revision of the file's bytes and nothing else"))
+        .option("with-revision", |option| {
+            switch(option).help("Print {\"revision\": R, \"value\": V}, which belong together")
+        })
         .lettered('r', "raw-output", |option| switch(option).help("Print strings without quotes"))
         .lettered('j', "join-output", |option| {
             switch(option).help("Print strings without quotes, and no newlines between outputs")
@@ -366,6 +404,15 @@ fn atomic_write(options: Options<'_>) -> Command {
                 .help("Put backup K back, by default FILE.bak; what the file holds now becomes FILE.bak")
         })
         .arg(option("content").value_name("TEXT").allow_hyphen_values(true).help("Write TEXT instead of standard input"))
+        .option("if-revision", if_revision)
+        .option("base", |option| {
+            option
+                .value_name("REVISION|BASEFILE")
+                .value_parser(value_parser!(OsString))
+                .help("The content was made from this one: keep what others have made of it since")
+        })
+        .option("print-revision", print_revision)
+        .option("json", json_answer)
         .arg(flag("no-lock").help("Do not lock: another writer's update may be lost"))
         .option("lock", |option| switch(option).overrides_with("no-lock").help("Lock, which is the default"))
         .option("no-sync", no_sync)

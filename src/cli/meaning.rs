@@ -1,17 +1,19 @@
 //! What clap finds in a command line → what it asks for: words to their meaning, options to types.
 
 use super::{
-    Acquire, Binding, Change, Content, Doctor, Effect, Input, Listing, PROBE, Positional, Program, Read, Release,
-    Request, Shell, Show, Source, Strings, Update, With, Write,
+    Acquire, Answer, Binding, Change, Condition, Content, Effect, Input, Listing, PROBE, Positional, Program, Read,
+    Release, Request, Show, Source, Strings, Update, With, Write,
     definitions::{Options, definition},
+    own,
 };
 use crate::{
+    commands::condition,
     document::{Indent, Layout},
     failure::Failure,
-    help,
     lock::{Wait, lease::Terms},
     multicall::{Call, Tool},
     replace::{Durability, Keep},
+    revision::Expected,
     settings,
 };
 use clap::{
@@ -53,7 +55,7 @@ fn request(tool: Option<Tool>, matches: &ArgMatches) -> Result<Request, Failure>
         Some(Tool::MemoryUpdate) => Ok(Request::Update(Box::new(update_request(matches)?))),
         Some(Tool::MemoryRead) => Ok(Request::Read(Box::new(read_request(matches)?))),
         Some(Tool::AtomicWrite) => Ok(Request::Write(write_request(matches)?)),
-        None => memlatch_request(matches),
+        None => own::request(matches),
     }
 }
 
@@ -104,50 +106,21 @@ fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
             (false, false) => Listing::Text,
         }),
         "cleanup" => Request::Cleanup { dry_run: flag(matches, "dry-run"), json: flag(matches, "json") },
-        "help" => Request::Text(help_on(Some(Tool::FileLock), &many(matches, "words"))?),
+        "help" => Request::Text(own::help_on(Some(Tool::FileLock), &many(matches, "words"))?),
         other => unreachable!("clap knows no subcommand {other}"),
     })
 }
 
-/// The help on a command, by the words that lead to it, or on a topic.
-fn help_on(tool: Option<Tool>, words: &[String]) -> Result<String, Failure> {
-    let (tool, words) = match (tool, words) {
-        (None, [first, rest @ ..]) => match Tool::ALL.into_iter().find(|tool| tool.name() == first) {
-            Some(tool) => (Some(tool), rest),
-            None => (None, words),
-        },
-        _ => (tool, words),
-    };
-    if let [word] = words
-        && let Some(topic) = help::topic(word)
-    {
-        return Ok(topic.text.to_owned());
+/// Refuses options of which only one can be meant. clap could tell as well, but it is told of the options that are
+/// mentioned alone.
+fn only_one_of(matches: &ArgMatches, options: &[&str]) -> Result<(), Failure> {
+    let mut given = options.iter().filter(|option| is_given(matches, option));
+    match (given.next(), given.next()) {
+        (Some(one), Some(other)) => {
+            Err(Failure::usage(format!("--{one} and --{other} cannot both be meant; leave one of them out")))
+        }
+        _ => Ok(()),
     }
-    let mut root = definition(tool, Options::All);
-    root.build();
-    let mut command = &mut root;
-    for word in words {
-        let commands: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-        let topics = help::TOPICS.iter().map(|topic| topic.name.to_owned());
-        let known = commands.into_iter().chain(topics).collect::<Vec<_>>().join(", ");
-        command = command
-            .find_subcommand_mut(word)
-            .ok_or_else(|| Failure::usage(format!("no help on '{word}'; there is help on: {known}")))?;
-    }
-    Ok(command.render_help().to_string())
-}
-
-fn memlatch_request(matches: &ArgMatches) -> Result<Request, Failure> {
-    let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
-    Ok(match name {
-        "install" => Request::Install { folder: value(matches, "folder"), force: flag(matches, "force") },
-        "doctor" => Request::Doctor(Doctor { paths: many(matches, "paths"), json: flag(matches, "json") }),
-        "completions" => Request::Completions { shell: Shell::named(&one::<String>(matches, "shell")) },
-        "man" => Request::Manual { folder: value(matches, "folder") },
-        "help" => Request::Text(help_on(None, &many(matches, "words"))?),
-        // A tool's name as first word has been dealt with by `multicall::dispatch`.
-        other => unreachable!("clap knows no subcommand {other}"),
-    })
 }
 
 /// Marks where the command of `with` begins, in the form without `--`: behind the first file.
@@ -189,6 +162,9 @@ fn refuse_filter_options(matches: &ArgMatches) -> Result<(), Failure> {
 }
 
 fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
+    for preview in ["dry-run", "diff"] {
+        only_one_of(matches, &[preview, "print-revision", "json"])?;
+    }
     let function: Option<String> = value(matches, "function");
     let wants_filter = function.is_none() && !matches.contains_id("from-file");
     let words = sort_words(matches, usize::from(wants_filter))?;
@@ -207,6 +183,8 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
         change,
         backup: backup(matches),
         create: value(matches, "create"),
+        expected: expected(matches)?,
+        answer: answer(matches),
         may_change_type: flag(matches, "allow-type-change"),
         effect: match (flag(matches, "dry-run"), flag(matches, "diff")) {
             (_, true) => Effect::Difference,
@@ -222,6 +200,7 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
 }
 
 fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
+    only_one_of(matches, &["raw", "revision", "with-revision"])?;
     let words = sort_words(matches, usize::from(!matches.contains_id("from-file")))?;
     let program = program(matches, words.filter, words.positional)?;
     let strings = match (flag(matches, "raw-output"), flag(matches, "join-output")) {
@@ -238,6 +217,20 @@ fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
     };
     let status_from_output = flag(matches, "exit-status");
     let plain = strings == Strings::Quoted && input == Input::Document && !status_from_output;
+    let with_revision = flag(matches, "with-revision");
+    let plain = plain && !with_revision;
+    if flag(matches, "revision") {
+        return match program {
+            Some(_) => Err(Failure::usage("--revision prints the revision alone; with a filter say --with-revision")),
+            None => Ok(Read {
+                file: words.file,
+                show: Show::Revision,
+                with_revision,
+                locked: !flag(matches, "no-lock"),
+                wait: wait(matches)?,
+            }),
+        };
+    }
     let show = match (program, flag(matches, "raw")) {
         (None, true) => Show::Bytes,
         (Some(_), true) => {
@@ -254,10 +247,15 @@ fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
             input,
         },
     };
-    Ok(Read { file: words.file, show, locked: !flag(matches, "no-lock"), wait: wait(matches)? })
+    Ok(Read { file: words.file, show, with_revision, locked: !flag(matches, "no-lock"), wait: wait(matches)? })
 }
 
 fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
+    for other in ["restore", "no-lock", "if-revision"] {
+        only_one_of(matches, &["base", other])?;
+    }
+    only_one_of(matches, &["if-revision", "no-lock"])?;
+    only_one_of(matches, &["print-revision", "json"])?;
     Ok(Write {
         file: one(matches, "file"),
         content: match (value(matches, "content"), value(matches, "restore")) {
@@ -265,6 +263,12 @@ fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
             (None, Some(number)) => Content::Backup(number),
             (None, None) => Content::StandardInput,
         },
+        condition: match (expected(matches)?, value::<OsString>(matches, "base")) {
+            (Some(expected), _) => Condition::Revision(expected),
+            (None, Some(text)) => Condition::Base(condition::base(text)?),
+            (None, None) => Condition::Any,
+        },
+        answer: answer(matches),
         validate: flag(matches, "validate"),
         schema: value(matches, "schema"),
         backup: backup(matches),
@@ -378,6 +382,25 @@ fn layout(matches: &ArgMatches) -> Layout {
     Layout { indent, sort_keys: flag(matches, "sort-keys") }
 }
 
+fn expected(matches: &ArgMatches) -> Result<Option<Expected>, Failure> {
+    let given: Option<String> = value(matches, "if-revision");
+    given.map(|text| Expected::parse(&text).ok_or_else(|| no_revision(&text))).transpose()
+}
+
+fn no_revision(text: &str) -> Failure {
+    Failure::usage(format!(
+        "--if-revision is '{text}'; give 12 to 64 digits of 0-9 and a-f, as memory-read FILE --revision prints them, or none"
+    ))
+}
+
+fn answer(matches: &ArgMatches) -> Answer {
+    match (flag(matches, "json"), flag(matches, "print-revision")) {
+        (true, _) => Answer::Json,
+        (false, true) => Answer::Revision,
+        (false, false) => Answer::None,
+    }
+}
+
 fn backup(matches: &ArgMatches) -> Option<Keep> {
     value(matches, "backup").map(Keep::UpTo)
 }
@@ -409,19 +432,19 @@ fn seconds(matches: &ArgMatches, option: &str) -> Result<Option<Duration>, Failu
     given.map(|text| settings::seconds(&format!("--{option}"), &text)).transpose().map_err(Failure::from)
 }
 
-fn flag(matches: &ArgMatches, name: &str) -> bool {
+pub(super) fn flag(matches: &ArgMatches, name: &str) -> bool {
     value(matches, name) == Some(true)
 }
 
-fn one<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> T {
+pub(super) fn one<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> T {
     value(matches, name).expect("clap requires this argument")
 }
 
-fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Option<T> {
+pub(super) fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Option<T> {
     if_defined(matches.try_get_one(name)).cloned()
 }
 
-fn many<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<T> {
+pub(super) fn many<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<T> {
     if_defined(matches.try_get_many(name)).into_iter().flatten().cloned().collect()
 }
 

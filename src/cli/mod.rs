@@ -3,6 +3,7 @@
 
 mod definitions;
 mod meaning;
+mod own;
 
 pub use definitions::{Options, definition};
 pub use meaning::parse;
@@ -11,7 +12,9 @@ use crate::{
     document::Layout,
     lock::{Wait, lease::Terms},
     replace::{Durability, Keep},
+    revision::Expected,
 };
+use memlatch_merge::Rules;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// The word behind `doctor` that makes a [`Request::Probe`]. No option: people have no use for it.
@@ -38,6 +41,13 @@ pub enum Request {
     Install {
         folder: Option<PathBuf>,
         force: bool,
+    },
+    Merge(Merge),
+    /// As git calls a driver; the path is what it calls the file.
+    DriveMerge(Merge, PathBuf),
+    InstallGitMerge {
+        repository: Option<PathBuf>,
+        remove: bool,
     },
     Doctor(Doctor),
     /// How the doctor asks a second process which locks on a file it is granted.
@@ -115,6 +125,9 @@ pub struct Update {
     pub backup: Option<Keep>,
     /// What a missing file starts from, as JSON text.
     pub create: Option<String>,
+    /// The revision that the file must have.
+    pub expected: Option<Expected>,
+    pub answer: Answer,
     /// Whether the new content may be of another type than the old: an array in the place of an object.
     pub may_change_type: bool,
     pub effect: Effect,
@@ -124,6 +137,15 @@ pub struct Update {
     pub wait: Wait,
     pub client: Option<String>,
     pub layout: Layout,
+}
+
+#[derive(Debug)]
+pub struct Merge {
+    pub base: PathBuf,
+    pub ours: PathBuf,
+    pub theirs: PathBuf,
+    pub rules: Rules,
+    pub json: bool,
 }
 
 #[derive(Debug)]
@@ -156,6 +178,8 @@ pub enum Change {
 pub struct Read {
     pub file: PathBuf,
     pub show: Show,
+    /// Whether to print the revision of the bytes with what is shown, as one JSON object.
+    pub with_revision: bool,
     /// Whether to wait for writers.
     pub locked: bool,
     pub wait: Wait,
@@ -168,6 +192,8 @@ pub enum Show {
     Bytes,
     /// Pretty-printed if its name ends in `.json`, otherwise its bytes.
     Content(Layout),
+    /// The revision of its bytes.
+    Revision,
     /// What a filter makes of it.
     Filtered { program: Program, layout: Layout, strings: Strings, status_from_output: bool, input: Input },
 }
@@ -199,6 +225,8 @@ pub enum Input {
 pub struct Write {
     pub file: PathBuf,
     pub content: Content,
+    pub condition: Condition,
+    pub answer: Answer,
     pub validate: bool,
     /// What the content has to fit.
     pub schema: Option<PathBuf>,
@@ -207,6 +235,33 @@ pub struct Write {
     pub durability: Durability,
     pub wait: Wait,
     pub client: Option<String>,
+}
+
+/// Over which content a write may go.
+#[derive(Debug)]
+pub enum Condition {
+    Any,
+    /// Only over that of this revision.
+    Revision(Expected),
+    /// Over any, merged with what has become of this one.
+    Base(Base),
+}
+
+/// What a new content was made from.
+#[derive(Debug)]
+pub enum Base {
+    File(PathBuf),
+    Revision(Expected),
+}
+
+/// What a write prints on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    None,
+    /// The new revision.
+    Revision,
+    /// What has become of the write, as JSON.
+    Json,
 }
 
 /// Where the new content comes from.

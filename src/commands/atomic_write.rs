@@ -1,11 +1,12 @@
 //! `atomic-write`: new content for a file, all of it or nothing.
 
 use super::{
-    Exit, check_schema, is_json_name, lock_folder, no_stack, own_command, refuse_special, resolve, restore, schema,
-    tell_of_other_names,
+    Exit, check_schema,
+    condition::{self, Outcome},
+    is_json_name, lock_folder, no_stack, own_command, refuse_special, resolve, restore, schema, tell_of_other_names,
 };
 use crate::{
-    cli::{self, Content},
+    cli::{self, Answer, Condition, Content},
     document,
     failure::Failure,
     filter,
@@ -16,6 +17,7 @@ use crate::{
     },
     replace::{self, Replacement},
     report::Console,
+    revision::Revision,
     schema::Schema,
 };
 use memlatch_os::paths::shown;
@@ -42,29 +44,83 @@ fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
     };
     let target = resolve(&request.file)?;
     refuse_special(&target)?;
-    let put = |writer: Writer<'_>| match (&request.content, &content) {
-        (Content::Backup(number), _) => restore::put_back(*number, request, &target, writer, schema.as_ref(), console),
-        (_, content) => put(request, &target, writer, content.as_deref().unwrap_or_default(), console),
+    let put = |writer: Writer<'_>| {
+        let current = match &request.condition {
+            Condition::Any => None,
+            Condition::Revision(_) | Condition::Base(_) => condition::current(&target)?,
+        };
+        if let Condition::Revision(expected) = &request.condition {
+            condition::check(expected, current.as_deref(), &target, request.answer, console)?;
+        }
+        match (&request.content, content) {
+            (Content::Backup(number), _) => {
+                restore::put_back(*number, request, &target, writer, schema.as_ref(), console)
+            }
+            (_, content) => {
+                let content = content.unwrap_or_default();
+                let ours = with_theirs(request, content, current.as_deref(), &target, schema.as_ref(), console)?;
+                put(request, &target, writer, &ours.content, console)?;
+                Ok(ours)
+            }
+        }
     };
-    if request.locked {
+    let written = if request.locked {
         let claim = Claim { kind: Kind::Write, command: own_command(), client: request.client.clone() };
         let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
-        put(Writer { token: guard.token(), permit: &|| guard.confirm() })?;
+        let written = put(Writer { token: guard.token(), permit: &|| guard.confirm() })?;
         if let Err(error) = guard.release(console) {
             console.info(format_args!("{error}; the next to lock it clears what is left"));
         }
+        written
     } else {
-        put(Writer { token: &new_token(), permit: &replace::always })?;
+        put(Writer { token: &new_token(), permit: &replace::always })?
+    };
+    let file = shown(&target.given);
+    match (&request.content, written.kept) {
+        (Content::Backup(number), _) => {
+            console.ok(format_args!("Restored: {file} from {}", shown(&replace::backup_of(&target.given, *number))))
+        }
+        (_, None) => console.ok(format_args!("Written: {file}")),
+        (_, Some(kept)) => {
+            let s = if kept == 1 { "" } else { "s" };
+            console.ok(format_args!("Merged: {file} ({kept} change{s} of others kept)"));
+        }
     }
-    match request.content {
-        Content::Backup(number) => console.ok(format_args!(
-            "Restored: {} from {}",
-            shown(&target.given),
-            shown(&replace::backup_of(&target.given, number))
-        )),
-        Content::StandardInput | Content::Text(_) => console.ok(format_args!("Written: {}", shown(&target.given))),
+    let status = if written.kept.is_some() { "merged" } else { "written" };
+    if request.answer != Answer::None {
+        condition::answer(request.answer, status, &Revision::of(Some(&written.content)), console)?;
     }
     Ok(Exit(0))
+}
+
+/// What was written.
+pub(super) struct Written {
+    pub content: Vec<u8>,
+    /// If it was merged: how many changes of others are in it.
+    pub kept: Option<usize>,
+}
+
+/// The new content, with what others have made of its base since.
+fn with_theirs(
+    request: &cli::Write,
+    content: Vec<u8>,
+    current: Option<&[u8]>,
+    target: &Target,
+    schema: Option<&Schema>,
+    console: &Console,
+) -> Result<Written, Failure> {
+    let Condition::Base(base) = &request.condition else { return Ok(Written { content, kept: None }) };
+    filter::on_large_stack(|| match condition::merged(base, &content, current, target, request.answer, console)? {
+        Outcome::Untouched => Ok(Written { content, kept: None }),
+        Outcome::Merged { document, layout, kept } => {
+            check_schema(schema, &document, &request.file)?;
+            let mut content = Vec::new();
+            document::write(&document, &layout, &mut content).map_err(Failure::from_output)?;
+            content.push(b'\n');
+            Ok(Written { content, kept: Some(kept) })
+        }
+    })
+    .map_err(no_stack)?
 }
 
 /// Under which lock a file is written, if any.

@@ -14,10 +14,11 @@ use crate::{
         holder::Cause,
         info::{self, Info},
         lease,
-        target::LockId,
+        target::{LockId, Target},
     },
     process,
     report::Console,
+    revision::Revision,
 };
 use memlatch_os::paths::{quoted, shown};
 use serde_json::{Value, json};
@@ -86,12 +87,19 @@ fn tell_status(file: &Path, as_json: bool, console: &Console) -> Result<Exit, Fa
     let target = resolve(file)?;
     let sighting = census::look(&lock_folder()?, &target.id)?;
     let held = sighting.as_ref().filter(|sighting| sighting.is_held());
+    let revision = as_json.then(|| revision_of(&target)).flatten();
     console.data(|out| match (as_json, held) {
         (true, _) => {
             let lock = held.map(|sighting| sighting_as_json(sighting, None));
             print_json(
                 out,
-                &json!({ "version": 1, "target": shown(&target.path), "held": held.is_some(), "lock": lock }),
+                &json!({
+                    "version": 1,
+                    "target": shown(&target.path),
+                    "revision": revision.as_ref().map(Revision::to_string),
+                    "held": held.is_some(),
+                    "lock": lock,
+                }),
             )
         }
         (false, Some(Sighting { info: Some(info), .. })) => writeln!(out, "held by {info}"),
@@ -99,6 +107,15 @@ fn tell_status(file: &Path, as_json: bool, console: &Console) -> Result<Exit, Fa
         (false, None) => writeln!(out, "free"),
     })?;
     Ok(Exit(u8::from(held.is_some())))
+}
+
+/// The revision of the target, if it can be read. What is no plain file has none.
+fn revision_of(target: &Target) -> Option<Revision> {
+    match std::fs::metadata(&target.path) {
+        Ok(facts) if facts.is_file() => std::fs::read(&target.path).ok().map(|content| Revision::of(Some(&content))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Revision::of(None)),
+        _ => None,
+    }
 }
 
 /// Removes what dead holders left.

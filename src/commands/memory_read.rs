@@ -8,7 +8,9 @@ use crate::{
     filter,
     lock::{self, target::Target},
     report::Console,
+    revision::Revision,
 };
+use memlatch_jq::value::{Map, Value};
 use memlatch_os::{Fresh, paths::shown};
 use std::{
     fs::File,
@@ -19,6 +21,14 @@ use std::{
 /// Prints the file.
 pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
     match &request.show {
+        Show::Revision => {
+            let (_, bytes) = load(request, console)?;
+            console.data(|out| writeln!(out, "{}", Revision::of(Some(&bytes))))?;
+            Ok(Exit(0))
+        }
+        Show::Filtered { layout, .. } if request.with_revision => {
+            filter::on_large_stack(|| print_with_revision(request, layout, console)).map_err(no_stack)?
+        }
         Show::Content(layout) if is_json_name(&request.file) => {
             let (target, text) = load(request, console)?;
             let is_shallow = is_shallow(&text);
@@ -41,6 +51,40 @@ pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
             .map_err(no_stack)?
         }
     }
+}
+
+/// Prints the revision and the value that belong together: both are of the bytes that were read once.
+fn print_with_revision(request: &Read, layout: &document::Layout, console: &Console) -> Result<Exit, Failure> {
+    let Show::Filtered { program, status_from_output, input, .. } = &request.show else {
+        unreachable!("a revision comes with a filter, if only with the one that changes nothing")
+    };
+    let filter = program::prepare(program, &request.file)?;
+    let (target, bytes) = load(request, console)?;
+    let revision = Value::from(Revision::of(Some(&bytes)).to_string());
+    let (mut outputs, mut value) = (0_u64, None);
+    filter.run(parse(bytes, &target)?, *input, |failure| console.failure(failure), &mut |output| {
+        outputs += 1;
+        value = Some(output);
+        ControlFlow::Continue(())
+    })?;
+    let (1, Some(value)) = (outputs, value) else {
+        return Err(Failure::failed(format!(
+            "the filter gives {outputs} outputs, and a revision belongs to one; put them into an array: [FILTER]"
+        )));
+    };
+    let status = Outputs { last_is_true: Some(value.truthy()) }.as_status();
+    let members = [("revision", revision), ("value", value)];
+    let mut both = Map::default();
+    members.into_iter().for_each(|(name, value)| both.insert(name.into(), value));
+    print_value(&Value::object(both), layout, console)?;
+    Ok(if *status_from_output { status } else { Exit(0) })
+}
+
+fn print_value(value: &Value, layout: &document::Layout, console: &Console) -> Result<(), Failure> {
+    console.data(|out| {
+        document::write(value, layout, out)?;
+        out.write_all(b"\n")
+    })
 }
 
 /// Whether a text can be printed on any stack: it nests at most as deep as it has opening brackets. Long ones are not
@@ -77,11 +121,7 @@ fn print_document(
     target: &Target,
     console: &Console,
 ) -> Result<Exit, Failure> {
-    let value = parse(text, target)?;
-    console.data(|out| {
-        document::write(&value, layout, out)?;
-        out.write_all(b"\n")
-    })?;
+    print_value(&parse(text, target)?, layout, console)?;
     Ok(Exit(0))
 }
 

@@ -1,11 +1,11 @@
 //! `memory-update`: read, filter and replace a JSON file under its lock.
 
 use super::{
-    Exit, check_schema, is_json_name, lock_folder, no_stack, own_command, parse, program, refuse_special, resolve,
-    schema, tell_of_other_names, unreadable,
+    Exit, check_schema, condition, is_json_name, lock_folder, no_stack, own_command, parse, program, refuse_special,
+    resolve, schema, tell_of_other_names,
 };
 use crate::{
-    cli::{Change, Effect, Program, Source, Update},
+    cli::{Answer, Change, Effect, Program, Source, Update},
     diff, document,
     failure::Failure,
     filter::{self, Value},
@@ -13,11 +13,11 @@ use crate::{
     process,
     replace::{self, Replacement},
     report::Console,
+    revision::Hashing,
     settings,
 };
 use memlatch_os::paths::{quoted, shown};
 use std::{
-    fs,
     io::{self, Write},
     path::Path,
     process::{Command, Stdio},
@@ -42,7 +42,8 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         )));
     }
     let target = resolve(&request.file)?;
-    if refuse_special(&target)?.is_none() && seed.is_none() {
+    // With a condition, what is missing has changed.
+    if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
         return Err(missing(&target));
     }
     let claim = Claim { kind: Kind::Update, command: own_command(), client: request.client.clone() };
@@ -55,16 +56,19 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     let directory = replace::open_directory(&target.path)?;
     let mut old_text = None;
     let mut is_new = false;
-    let old = match fs::read(&target.path) {
-        Ok(text) => {
+    let current = condition::current(&target)?;
+    if let Some(expected) = &request.expected {
+        condition::check(expected, current.as_deref(), &target, request.answer, console)?;
+    }
+    let old = match current {
+        Some(text) => {
             old_text = compares.then(|| text.clone());
             parse(text, &target)?
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        None => {
             is_new = true;
             seed.ok_or_else(|| missing(&target))?
         }
-        Err(error) => return Err(unreadable(&target, &error)),
     };
     let old_kind = (!is_new).then(|| old.kind());
     let (new, guard) = change.apply(old, guard, &target, console)?;
@@ -92,12 +96,24 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         backup: request.backup.map(|keep| (target.given.as_path(), keep)),
         permit: &|| guard.confirm(),
     };
-    let replaced = replace::replace(&replacement, print)?;
+    let mut revision = None;
+    let replaced = replace::replace(&replacement, |out| {
+        if request.answer == Answer::None {
+            return print(out);
+        }
+        let mut hashing = Hashing::new(out);
+        print(&mut hashing)?;
+        revision = Some(hashing.revision());
+        Ok(())
+    })?;
     tell_of_other_names(replaced, &target, console);
     if let Err(error) = guard.release(console) {
         console.info(format_args!("{error}; the next to lock it clears what is left"));
     }
     console.ok(format_args!("Updated: {}", shown(&target.given)));
+    if let Some(revision) = revision {
+        condition::answer(request.answer, "written", &revision, console)?;
+    }
     Ok(Exit(0))
 }
 

@@ -1,12 +1,15 @@
 //! What the tools do: one file a tool, each a straight line over the leaves. No clap, no printing of their own.
 
 pub mod atomic_write;
+pub mod condition;
 pub mod doctor;
 mod facts;
 pub mod file_lock;
+pub mod git_merge;
 pub mod install;
 pub mod memory_read;
 pub mod memory_update;
+pub mod merge;
 pub mod program;
 mod restore;
 pub mod show;

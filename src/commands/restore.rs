@@ -4,7 +4,7 @@
 //! front. So `--restore` twice is as if nothing had happened, and no number of restores makes the row longer.
 
 use super::{
-    atomic_write::{self, Writer},
+    atomic_write::{self, Writer, Written},
     tell_of_other_names,
 };
 use crate::{
@@ -28,7 +28,7 @@ pub fn put_back(
     writer: Writer<'_>,
     schema: Option<&Schema>,
     console: &Console,
-) -> Result<(), Failure> {
+) -> Result<Written, Failure> {
     let Some((content, model)) = replace::read_backup(&target.given, number)? else {
         return Err(missing(number, target)?);
     };
@@ -46,12 +46,12 @@ pub fn put_back(
     let replaced = replace::replace(&replacement, |out| out.write_all(&content))?;
     tell_of_other_names(replaced, target, console);
     // Where there was no file, the row is as it was.
-    let Some(freed) = replaced.freed else { return Ok(()) };
+    let Some(freed) = replaced.freed else { return Ok(Written { content, kept: None }) };
     let place = if number < freed { number + 1 } else { number };
     if let Err(error) = replace::close_gap(&target.given, place, request.durability) {
         console.info(error);
     }
-    Ok(())
+    Ok(Written { content, kept: None })
 }
 
 /// Tells which backups there are.

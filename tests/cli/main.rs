@@ -22,8 +22,10 @@ mod leases;
 mod manual;
 mod memory_read;
 mod memory_update;
+mod merge;
 mod messages;
 mod nesting;
+mod revisions;
 mod sandbox;
 mod sandboxed;
 #[cfg(feature = "schema")]

@@ -87,6 +87,7 @@ impl Merger<'_> {
     }
 }
 
+#[expect(clippy::mutable_key_type, reason = "looking into a value changes neither its order nor what it equals")]
 fn tokens(arrays: [&[Value]; 3]) -> [Tokens; 3] {
     let mut known: BTreeMap<&Value, u32> = BTreeMap::new();
     arrays.map(|array| {

@@ -45,14 +45,14 @@ fn changed(base: &Value, seed: &mut std::vec::IntoIter<u8>, depth: u32) -> Value
                     map.insert(key.clone(), value);
                 }
             }
-            if roll % 3 == 0 {
+            if roll.is_multiple_of(3) {
                 map.insert(format!("n{}", roll % 7).as_str().into(), Value::from(usize::from(roll)));
             }
             Value::object(map)
         }
         Value::Array(elements) => {
             let mut list: Vec<Value> = elements.iter().filter_map(|element| keep(element, seed)).collect();
-            if roll % 2 == 0 {
+            if roll.is_multiple_of(2) {
                 list.push(of(&format!("{{\"id\": {}, \"v\": {}}}", 10 + roll % 5, roll / 5)));
             }
             Value::array(list)
@@ -248,4 +248,76 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// Clients that read, think and write, one step at a time in any order.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// Read the document, and add something to what was read.
+    Think,
+    /// Write it back, merged with what has become of what was read.
+    Merge,
+    /// Write it back only if nobody else has written, else think again.
+    Compare,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_write_loses_what_another_acknowledged_write_has_added(
+        steps in vec((0..5usize, prop_oneof![Just(Act::Think), Just(Act::Merge), Just(Act::Compare)]), 0..80)
+    ) {
+        on_stack(move || {
+            let mut file = of("{\"sessions\": [{\"id\": \"first\"}], \"tags\": [\"a\"], \"by\": {}}");
+            let mut minds: [Option<(Value, Value, String)>; 5] = Default::default();
+            let mut acknowledged: Vec<String> = Vec::new();
+            for (count, (client, act)) in steps.into_iter().enumerate() {
+                match (act, minds[client].take()) {
+                    (Act::Think, _) | (_, None) => {
+                        let new = format!("c{client}-{count}");
+                        minds[client] = Some((file.clone(), with_entry(&file, &new), new));
+                    }
+                    (Act::Compare, Some((read, _, _))) if read != file => {}
+                    (Act::Compare, Some((_, made, new))) => {
+                        file = made;
+                        acknowledged.push(new);
+                    }
+                    (Act::Merge, Some((read, made, new))) => {
+                        let merged = merge(&read, &made, &file, &Rules::default());
+                        prop_assert!(merged.conflicts.is_empty(), "{:?}", merged.conflicts);
+                        file = merged.value;
+                        acknowledged.push(new);
+                    }
+                }
+                let text = file.to_string();
+                for entry in &acknowledged {
+                    let count = text.matches(&format!("\"{entry}\"")).count();
+                    prop_assert_eq!(count, 3, "{} in {}", entry, text);
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// The document with one more session, tag and member.
+fn with_entry(document: &Value, new: &str) -> Value {
+    let mut members = Map::default();
+    for (key, value) in document.as_object().expect("an object").iter() {
+        let value = match (key.as_str(), value.open()) {
+            ("sessions", Value::Array(sessions)) => {
+                sessions.iter().cloned().chain([of(&format!("{{\"id\": {new:?}}}"))]).collect()
+            }
+            ("tags", Value::Array(tags)) => tags.iter().cloned().chain([Value::from(new)]).collect(),
+            ("by", Value::Object(by)) => {
+                let mut by = (**by).clone();
+                by.insert(new.into(), Value::from(true));
+                Value::object(by)
+            }
+            _ => value.clone(),
+        };
+        members.insert(key.clone(), value);
+    }
+    Value::object(members)
 }

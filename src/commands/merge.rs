@@ -1,0 +1,264 @@
+//! `memlatch merge`: three JSON documents into one, for people, scripts and git.
+
+use super::{Exit, condition, facts::print_json, no_stack};
+use crate::{
+    cli::Merge,
+    document::{self, Layout},
+    failure::Failure,
+    filter::{self, Value},
+    report::Console,
+};
+use memlatch_merge::{Conflict, Decision, Kind, Merged, Rules, merge};
+use memlatch_os::paths::shown;
+use serde_json::json;
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::Command,
+};
+
+/// The status of a merge with conflicts. git takes 1 to 127 from a driver for that, and what is above for a failure.
+const CONFLICTS: Exit = Exit(1);
+
+/// Prints what two documents and their base come to.
+pub fn run(request: &Merge, console: &Console) -> Result<Exit, Failure> {
+    filter::on_large_stack(|| print(request, console)).map_err(no_stack)?
+}
+
+fn print(request: &Merge, console: &Console) -> Result<Exit, Failure> {
+    let texts = [&request.base, &request.ours, &request.theirs].map(|file| read(file));
+    let [base, ours, theirs] = texts;
+    let (base, ours, theirs) = (base?, ours?, theirs?);
+    let layout = condition::layout_of(&ours);
+    let [base, ours, theirs] = [(&request.base, base), (&request.ours, ours), (&request.theirs, theirs)]
+        .map(|(file, text)| document::parse(text).map_err(|error| Failure::from(error).about(shown(file))));
+    let merged = merge(&base?, &ours?, &theirs?, &request.rules);
+    tell_of_giving_up(&merged, console);
+    let is_clean = merged.conflicts.is_empty();
+    if request.json {
+        let result = (is_clean || request.rules.decision == Decision::Mark).then(|| as_serde(&merged.value));
+        let facts = json!({
+            "clean": is_clean,
+            "value": result,
+            "conflicts": merged.conflicts.iter().map(condition::as_json).collect::<Vec<_>>(),
+        });
+        console.data(|out| print_json(out, &facts))?;
+    } else if is_clean || request.rules.decision == Decision::Mark {
+        console.data(|out| {
+            document::write(&merged.value, &layout, out)?;
+            out.write_all(b"\n")
+        })?;
+    }
+    if is_clean {
+        return Ok(Exit(0));
+    }
+    if !request.json {
+        console.error(summary(&merged.conflicts, request.rules.decision == Decision::Mark));
+    }
+    Ok(CONFLICTS)
+}
+
+fn summary(conflicts: &[Conflict], are_marked: bool) -> String {
+    let count = conflicts.len();
+    let next = if are_marked {
+        "both values are in the result, as \"_conflict\""
+    } else {
+        "--prefer ours|theirs decides all of them, --mark keeps both values"
+    };
+    let mut text = format!("{count} conflict{}; {next}", if count == 1 { "" } else { "s" });
+    for conflict in conflicts {
+        text.push_str("\n  ");
+        text.push_str(&condition::line(conflict));
+    }
+    text
+}
+
+fn tell_of_giving_up(merged: &Merged, console: &Console) {
+    if merged.gave_up {
+        console.info("the search for the smallest difference took too long; what it had not found counts as changed");
+    }
+}
+
+fn as_serde(value: &Value) -> serde_json::Value {
+    serde_json::from_str(&value.to_string()).unwrap_or(serde_json::Value::Null)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(file).map_err(|error| Failure::failed(format!("cannot read '{}': {error}", shown(file))))
+}
+
+/// Merges as git asks a driver to (gitattributes(5), "Defining a custom merge driver"): the result goes into the file of
+/// ours, and where there are conflicts they are marked there as diff3 does.
+///
+/// What is not JSON is left to git's own merge of lines.
+pub fn drive(request: &Merge, path: &Path, console: &Console) -> Result<Exit, Failure> {
+    let work = || {
+        let [base, ours, theirs] = [&request.base, &request.ours, &request.theirs].map(|file| read(file));
+        let form = Form::of(path, &ours?);
+        let merged = match form.read_all([base?, read(&request.ours)?, theirs?]) {
+            Some(documents) => in_place_of_conflicts(documents, &request.rules),
+            None => return by_lines(request, console),
+        };
+        let (merged, word) = merged;
+        tell_of_giving_up(&merged, console);
+        let text = form.text(&merged, &word).map_err(Failure::from_output)?;
+        fs::write(&request.ours, text)
+            .map_err(|error| Failure::failed(format!("cannot write '{}': {error}", shown(&request.ours))))?;
+        if merged.conflicts.is_empty() {
+            return Ok(Exit(0));
+        }
+        let name = shown(path);
+        for conflict in &merged.conflicts {
+            console.info(format_args!("conflict in {name} at {}", condition::line(conflict)));
+        }
+        Ok(CONFLICTS)
+    };
+    filter::on_large_stack(work).map_err(no_stack)?
+}
+
+/// Merges with a word in the place of each conflict that no document has.
+fn in_place_of_conflicts(documents: [Value; 3], rules: &Rules) -> (Merged, String) {
+    let texts = documents.each_ref().map(Value::to_string);
+    let mut word = "memlatch-conflict-".to_owned();
+    while texts.iter().any(|text| text.contains(&word)) {
+        word.push('x');
+    }
+    let [base, ours, theirs] = documents;
+    let mut rules = rules.clone();
+    if let Decision::Report = rules.decision {
+        rules.decision = Decision::Place(word.clone());
+    }
+    (merge(&base, &ours, &theirs, &rules), word)
+}
+
+/// How a file's text is made of values.
+enum Form {
+    Document(Layout),
+    /// JSON Lines: one value on each line.
+    Lines,
+}
+
+impl Form {
+    fn of(path: &Path, text: &[u8]) -> Self {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("jsonl" | "ndjson") => Form::Lines,
+            _ => Form::Document(condition::layout_of(text)),
+        }
+    }
+
+    /// The values of base, ours and theirs. `None` if one of them is not JSON.
+    fn read_all(&self, texts: [Vec<u8>; 3]) -> Option<[Value; 3]> {
+        let [base, ours, theirs] = texts;
+        let (ours, theirs) = (self.read(ours)?, self.read(theirs)?);
+        let base = match base.trim_ascii() {
+            // git's base of a file that both sides have added.
+            [] => empty_like(&ours),
+            _ => self.read(base)?,
+        };
+        Some([base, ours, theirs])
+    }
+
+    fn read(&self, text: Vec<u8>) -> Option<Value> {
+        match self {
+            Form::Document(_) => document::parse(text).ok(),
+            Form::Lines => document::lines::parse_lines(&text).ok().map(|values| values.into_iter().collect()),
+        }
+    }
+
+    fn text(&self, merged: &Merged, word: &str) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        match self {
+            Form::Document(layout) => {
+                let has_lines = merged.conflicts.is_empty() || layout.indent != document::Indent::Compact;
+                let layout = if has_lines { *layout } else { Layout::default() };
+                document::write(&merged.value, &layout, &mut text)?;
+                text.push(b'\n');
+                return marked(&text, merged, word, &layout);
+            }
+            Form::Lines => {
+                for value in merged.value.as_array().into_iter().flat_map(|values| values.iter()) {
+                    document::lines::write_line(value, false, &mut text)?;
+                }
+            }
+        }
+        marked(&text, merged, word, &Layout { indent: document::Indent::Compact, sort_keys: false })
+    }
+}
+
+fn empty_like(value: &Value) -> Value {
+    match value.kind() {
+        "object" => Value::object(memlatch_jq::value::Map::default()),
+        "array" => Value::array(Vec::new()),
+        _ => Value::Null,
+    }
+}
+
+/// The text with each line that holds a conflict's word replaced by the three values between diff3's marks.
+fn marked(text: &[u8], merged: &Merged, word: &str, layout: &Layout) -> io::Result<Vec<u8>> {
+    if merged.conflicts.is_empty() {
+        return Ok(text.to_vec());
+    }
+    let mut result = Vec::with_capacity(text.len());
+    let mark = format!("\"{word}");
+    for line in String::from_utf8_lossy(text).split_inclusive('\n') {
+        let conflict = line.find(&mark).and_then(|start| {
+            let number: String = line[start + mark.len()..].chars().take_while(char::is_ascii_digit).collect();
+            Some((start, number.len(), merged.conflicts.get(number.parse::<usize>().ok()?)?))
+        });
+        let Some((start, digits, conflict)) = conflict else {
+            result.extend_from_slice(line.as_bytes());
+            continue;
+        };
+        let before = &line[..start];
+        let after = &line[start + mark.len() + digits + 1..];
+        let sides = [("<<<<<<< ours", &conflict.ours), ("||||||| base", &conflict.base), ("=======", &conflict.theirs)];
+        for (head, value) in sides {
+            writeln!(result, "{head}")?;
+            write_side(&mut result, conflict.kind, value.as_ref(), before, after, layout)?;
+        }
+        writeln!(result, ">>>>>>> theirs")?;
+    }
+    Ok(result)
+}
+
+/// One side of a conflict: the value in the line that it would stand in, or of a sequence each element in one.
+fn write_side(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    value: Option<&Value>,
+    before: &str,
+    after: &str,
+    layout: &Layout,
+) -> io::Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    match (kind, value.as_array()) {
+        (Kind::Overlap, Some(elements)) => {
+            elements.iter().try_for_each(|element| write_line(out, element, before, after, layout))
+        }
+        _ => write_line(out, value, before, after, layout),
+    }
+}
+
+fn write_line(out: &mut Vec<u8>, value: &Value, before: &str, after: &str, layout: &Layout) -> io::Result<()> {
+    let mut text = Vec::new();
+    document::write(value, layout, &mut text)?;
+    let margin: String = before.chars().take_while(|c| c.is_ascii_whitespace()).collect();
+    let text = String::from_utf8_lossy(&text).replace('\n', &format!("\n{margin}"));
+    write!(out, "{before}{text}{}", if after.is_empty() { "\n" } else { after })
+}
+
+/// git's own merge.
+fn by_lines(request: &Merge, console: &Console) -> Result<Exit, Failure> {
+    console.info("one of the three is not JSON, so git merges them by lines");
+    let status = Command::new("git")
+        .args(["merge-file", "--diff3", "-L", "ours", "-L", "base", "-L", "theirs"])
+        .args([&request.ours, &request.base, &request.theirs])
+        .status()
+        .map_err(|error| Failure::failed(format!("cannot run git merge-file: {error}")))?;
+    match status.code() {
+        Some(0) => Ok(Exit(0)),
+        Some(count @ 1..) if count < 128 => Ok(CONFLICTS),
+        _ => Err(Failure::failed(format!("git merge-file failed ({status}); the three files are as they were"))),
+    }
+}
