@@ -54,37 +54,63 @@ impl Map {
         Some((member, place + i + 1))
     }
 
-    fn position(&self, key: &str) -> Option<usize> {
+    /// Where a key is; a member keeps its place until one is removed.
+    pub(super) fn place(&self, key: &str) -> Option<usize> {
         match &self.index {
             Some(index) => index.get(key).map(|&i| i as usize),
             None => self.iter().position(|(k, _)| k.as_str() == key),
         }
     }
 
-    fn value_at(&mut self, i: usize) -> &mut Value {
-        &mut self.slots[i].as_mut().expect("the place of a key is no gap").1
+    fn value_at(&mut self, place: usize) -> &mut Value {
+        &mut self.slots[place].as_mut().expect("the place of a key is no gap").1
     }
 
+    /// Takes the value at a place out, leaving null.
+    pub(super) fn take_at(&mut self, place: usize) -> Value {
+        std::mem::take(self.value_at(place))
+    }
+
+    pub(super) fn put_at(&mut self, place: usize, value: Value) {
+        self.depth = self.depth().max(1 + value.depth());
+        *self.value_at(place) = value;
+    }
+
+    pub(super) fn remove_at(&mut self, place: usize) {
+        let Some(index) = &mut self.index else {
+            self.slots.remove(place);
+            return;
+        };
+        if let Some((key, _)) = self.slots[place].take() {
+            index.remove(&key);
+            self.gaps += 1;
+        }
+        if self.gaps > self.len() {
+            self.slots.retain(Option::is_some);
+            self.reindex();
+        }
+    }
+
+    /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.position(key).and_then(|i| self.slots[i].as_ref()).map(|member| &member.1)
+        self.place(key).and_then(|i| self.slots[i].as_ref()).map(|member| &member.1)
     }
 
     pub fn contains_key(&self, key: &str) -> bool {
-        self.position(key).is_some()
+        self.place(key).is_some()
     }
 
     /// Takes a member's value out, leaving null in its place.
     pub fn take(&mut self, key: &str) -> Option<Value> {
-        let i = self.position(key)?;
-        Some(std::mem::take(self.value_at(i)))
+        self.place(key).map(|place| self.take_at(place))
     }
 
     /// Puts a value at a key: in its place if the key is there, else at the end.
     pub fn insert(&mut self, key: Str, value: Value) {
-        self.depth = self.depth().max(1 + value.depth());
-        match self.position(&key) {
-            Some(i) => *self.value_at(i) = value,
+        match self.place(&key) {
+            Some(place) => self.put_at(place, value),
             None => {
+                self.depth = self.depth().max(1 + value.depth());
                 if let Some(index) = &mut self.index {
                     index.insert(key.clone(), self.slots.len() as u32);
                 }
@@ -98,18 +124,10 @@ impl Map {
 
     /// Removes a member; the order of the others stays.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        let Some(index) = &mut self.index else {
-            let i = self.position(key)?;
-            return self.slots.remove(i).map(|(_, value)| value);
-        };
-        let i = index.remove(key)? as usize;
-        let removed = self.slots[i].take();
-        self.gaps += 1;
-        if self.gaps > self.len() {
-            self.slots.retain(Option::is_some);
-            self.reindex();
-        }
-        removed.map(|(_, value)| value)
+        let place = self.place(key)?;
+        let value = self.take_at(place);
+        self.remove_at(place);
+        Some(value)
     }
 
     /// Keeps the members for which `keep` is true.

@@ -4,6 +4,32 @@
 //! A value is cheap to clone. What was read from a document stays a slice of its text until
 //! somebody looks inside ([`Raw`]); numbers that nobody calculated with keep their text.
 //! Nothing here knows the filter language.
+//!
+//! Code that walks documents (comparing or merging them, say) finds an object's members in their order ([`Value::as_object`],
+//! [`Map::iter`]) and an array's elements as a slice ([`Value::as_array`]); both read one level and leave what is below as
+//! text. It builds new ones from clones, which keep what they were read from:
+//!
+//! - A number of a document that is not a plain integer of up to 15 digits is a [`Value::Literal`] with its very text, `1.10`
+//!   or `12345678901234567890123`, and is written so. `==` finds `1.10` and `1.1` equal; who wants to know whether the text
+//!   changed compares the literals' texts.
+//! - A string is its content: `"\u00e9"` and `"é"` are the same value. What nobody changed is written as it was read only
+//!   where it was written as the writer writes it; other escapes become the writer's.
+//! - An array or object that nobody looked into is a [`Value::Raw`], and [`Raw::as_str`] is its text: equal texts are equal
+//!   values.
+//!
+//! ```
+//! use memlatch_jq::{document, value::{Map, Value}};
+//!
+//! let text = br#"{"price": 1.10, "id": 12345678901234567890123, "list": [1, 2]}"#;
+//! let value = document::parse(text.to_vec()).expect("it is JSON");
+//! let mut copy = Map::default();
+//! for (key, value) in value.as_object().expect("it is an object").iter() {
+//!     copy.insert(key.clone(), value.clone());
+//! }
+//! copy.insert("more".into(), Value::from(true));
+//! let text = Value::object(copy).to_string();
+//! assert_eq!(text, r#"{"price":1.10,"id":12345678901234567890123,"list":[1,2],"more":true}"#);
+//! ```
 
 mod array;
 mod map;

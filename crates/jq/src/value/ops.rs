@@ -136,14 +136,17 @@ impl Value {
         f: impl FnOnce(Self) -> Result<Option<Self>, E>,
     ) -> Result<Self, E> {
         let Self::Object(mut map) = self else { unreachable!("the caller looked") };
-        // The old value is taken out first, so that `f` is its only owner and may change it in place.
-        let old = match map.contains_key(key) {
-            true => Rc::make_mut(&mut map).take(key).unwrap_or_default(),
-            false => Self::Null,
+        let Some(place) = map.place(key) else {
+            if let Some(new) = f(Self::Null)? {
+                Rc::make_mut(&mut map).insert(key.clone(), new);
+            }
+            return Ok(Self::Object(map));
         };
-        match f(old)? {
-            Some(new) => Rc::make_mut(&mut map).insert(key.clone(), new),
-            None => _ = Rc::make_mut(&mut map).remove(key),
+        // The old value is taken out first, so that `f` is its only owner and may change it in place.
+        let own = Rc::make_mut(&mut map);
+        match f(own.take_at(place))? {
+            Some(new) => own.put_at(place, new),
+            None => own.remove_at(place),
         }
         Ok(Self::Object(map))
     }
