@@ -51,6 +51,28 @@ pub fn constant(text: &str) -> Value {
     }
 }
 
+/// As [`constant`], for constants that are evaluated again and again: jaq-core keeps their text.
+fn known_constant(text: &str) -> Value {
+    type Known = (Box<str>, Value);
+    thread_local! {
+        static KNOWN: RefCell<Vec<Option<Known>>> = const { RefCell::new(Vec::new()) };
+    }
+    const SLOTS: usize = 64;
+    let mix = |h: usize, b: &u8| h.wrapping_mul(31).wrapping_add(*b as usize);
+    let slot = text.as_bytes().iter().take(16).fold(text.len(), mix) % SLOTS;
+    KNOWN.with_borrow_mut(|known| {
+        known.resize(SLOTS, None);
+        match &known[slot] {
+            Some((t, value)) if **t == *text => value.clone(),
+            _ => {
+                let value = constant(text);
+                known[slot] = Some((text.into(), value.clone()));
+                value
+            }
+        }
+    })
+}
+
 /// A failure as jaq-core's error.
 pub fn error(failure: Failure) -> Error<Value> {
     Error::new(failure)
@@ -171,7 +193,12 @@ pub fn update_at<E: From<Failure>>(
 
 impl jaq_core::ValT for Value {
     fn from_num(text: &str) -> ValR<Self> {
-        Ok(constant(text))
+        Ok(match text {
+            "null" => Self::Null,
+            "true" => Self::Bool(true),
+            "false" => Self::Bool(false),
+            text => known_constant(text),
+        })
     }
 
     fn from_map<I: IntoIterator<Item = (Self, Self)>>(members: I) -> ValR<Self> {
