@@ -1,0 +1,145 @@
+"""What is tried between the machines, and what must come of it.
+
+A scene takes the rig and returns the figure that it prints; what goes wrong is an AssertionError.
+"""
+
+import contextlib
+import json
+import re
+import time
+
+SHARE = "/share"
+# A lost lock is told when the machine is back; the server takes locks away from one that was silent for its lease, 10 s.
+LONGER_THAN_THE_LEASE = 16
+
+
+@contextlib.contextmanager
+def mounted(rig, version):
+    """The share, empty, on both clients. How they mounted it before is forgotten, and so is what they remember of it."""
+    rig.server.must(f"rm -rf {SHARE}/* {SHARE}/.[!.]*")
+    for client in rig.clients:
+        client.must(f"mount_share {version}")
+    yield
+    for client in rig.clients:
+        client.must(f"umount {SHARE}")
+
+
+def at_once(rig, one, two):
+    """Each client does its line at the same time. Returns what they said."""
+    for client, line in zip(rig.clients, (one, two)):
+        client.begin(line)
+    ends = [client.end() for client in rig.clients]
+    for status, said in ends:
+        assert status == 0, said
+    return [said for _, said in ends]
+
+
+def statuses(*reports):
+    """Which marks were added, by the exit status of the command, and what commands said that failed."""
+    marks, rest = {}, []
+    for line in "\n".join(reports).splitlines():
+        mark = re.fullmatch(r"(\S+-\d+) (\d+)", line)
+        if mark:
+            marks[mark[1]] = int(mark[2])
+        else:
+            rest.append(line)
+    return marks, "\n".join(rest)
+
+
+def document(machine, file):
+    return json.loads(machine.must(f"cat {SHARE}/{file}"))
+
+
+def missing_and_extra(marks, ids):
+    """What was acknowledged and is not there, and what is there twice or was not acknowledged."""
+    acknowledged = [mark for mark, status in marks.items() if status == 0]
+    extra = [mark for mark in ids if ids.count(mark) > 1 or marks.get(mark) != 0]
+    return [mark for mark in acknowledged if mark not in ids], extra
+
+
+def nothing_is_lost(marks, said, ids):
+    missing, extra = missing_and_extra(marks, ids)
+    assert not missing, f"{len(missing)} of {len(marks)} acknowledged updates are lost: {missing}"
+    assert not extra, f"there twice, or there although a failure was told: {extra}"
+    failed = {mark: status for mark, status in marks.items() if status != 0}
+    assert not failed, f"{failed}:\n{said}"
+
+
+def without_memlatch(rig):
+    """The fault itself, so that the rig is known to see it: bare steps lose updates, and with the directory opened none."""
+    figures = []
+    for version, fresh in (("4.2", 0), ("4.2", 1)):
+        with mounted(rig, version):
+            at_once(rig, f"bare_steps one {rig.rounds} {fresh}", f"bare_steps two {rig.rounds} {fresh}")
+            ids = rig.server.must(f"cat {SHARE}/list").split()
+            figures.append(2 * rig.rounds - len(set(ids)))
+    assert figures[0] > 0, "nothing was lost without the cure, so this rig cannot show that it works"
+    assert figures[1] == 0, f"{figures[1]} lost although the directory was opened"
+    return f"{figures[0]} of {2 * rig.rounds} lost; {figures[1]} where the directory is opened before the file"
+
+
+def updates(rig, version):
+    with mounted(rig, version):
+        reports = at_once(rig, *(f"updates {SHARE}/a.json {name} {rig.updates}" for name in ("one", "two")))
+        marks, said = statuses(*reports)
+        missing, _ = missing_and_extra(marks, ids := document(rig.server, "a.json")["ids"])
+        rig.tell(f"{len(missing)} of {len(marks)} lost")
+        nothing_is_lost(marks, said, ids)
+    return f"{len(missing)} of {len(marks)} lost"
+
+
+def creation(rig, version):
+    """Both find no file, and both make it."""
+    files = [f"new-{number}.json" for number in range(rig.creations)]
+    with mounted(rig, version):
+        for file in files:
+            line = "memory-read {0}/{1} 2>/dev/null; updates {0}/{1} {2} 1"
+            reports = at_once(rig, *(line.format(SHARE, file, name) for name in ("one", "two")))
+            nothing_is_lost(*statuses(*reports), document(rig.server, file)["ids"])
+    return f"0 of {2 * len(files)} lost"
+
+
+def cut_off(rig, version):
+    """A holder is cut off for longer than the server's lease, and another machine is given the lock."""
+    with mounted(rig, version):
+        one, two = rig.clients
+        one.must(f"updates {SHARE}/a.json before 3")
+        one.must("rm -f /run/word /run/holding /run/held")
+        one.must(f"{{ memory-update {SHARE}/a.json --function wait_for_word; echo $?; }} >/run/held 2>&1 & "
+                 "until [[ -e /run/holding ]]; do sleep 0.1; done")
+        one.cut_off()
+        started = time.monotonic()
+        two.begin(f"updates {SHARE}/a.json two 3")
+        marks, said = statuses(two.end()[1])
+        waited = time.monotonic() - started
+        time.sleep(max(0, LONGER_THAN_THE_LEASE - waited))
+        one.plug_in()
+        one.must("touch /run/word; wait")
+        told = one.must("cat /run/held").splitlines()
+        ids = document(rig.server, "a.json")["ids"]
+        assert told[-1] == "1" and "lock was lost" in "".join(told), f"the holder was told: {told}"
+        assert "held" not in ids, f"the holder wrote: {ids}"
+        nothing_is_lost(marks | {f"before-{number}": 0 for number in (1, 2, 3)}, said, ids)
+        nothing_is_lost(*statuses(one.must(f"updates {SHARE}/b.json again 1")), document(rig.server, "b.json")["ids"])
+        rest = rig.server.must(f"ls -A {SHARE}").split()
+        assert sorted(rest) == ["a.json", "aiconfig", "b.json"], rest
+    return f"0 lost, status 1 for the holder; the lock was given on after {waited:.0f} s"
+
+
+def cut_off_at_work(rig, version):
+    """The same while both machines update as fast as they can: what is told is what is there."""
+    with mounted(rig, version):
+        one, two = rig.clients
+        count = rig.updates // 2
+        one.begin(f"updates {SHARE}/a.json one {count}")
+        two.begin(f"updates {SHARE}/a.json two {2 * count}")
+        rig.server.must(f"until [[ -e {SHARE}/a.json ]]; do sleep 0.1; done")
+        one.cut_off()
+        time.sleep(LONGER_THAN_THE_LEASE)
+        one.plug_in()
+        marks, said = statuses(one.end()[1], two.end()[1])
+        missing, extra = missing_and_extra(marks, document(rig.server, "a.json")["ids"])
+        assert not missing and not extra, f"missing {missing}, extra {extra}\n{said}"
+        failed = {mark: status for mark, status in marks.items() if status != 0}
+        assert set(failed.values()) <= {1}, f"{failed}\n{said}"
+    return f"0 of {len(marks)} lost; {len(failed)} told status 1"
