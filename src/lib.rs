@@ -71,7 +71,8 @@ fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
             commands::git_merge::remove(repository.as_deref(), console)
         }
         Request::Doctor(request) => commands::doctor::run(request, console),
-        Request::Probe(file) => commands::doctor::probe(file, console),
+        Request::SecondProcess(file) => commands::doctor::second_process(file, console),
+        Request::BetweenHosts(part) => commands::doctor::between_hosts(*part, console),
         Request::Completions { shell } => manual::completions(*shell, console),
         Request::Manual { folder } => manual::pages(folder.as_deref(), console),
         Request::Text(text) => console.data(|out| out.write_all(text.as_bytes())).map(|()| Exit(0)),

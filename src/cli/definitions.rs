@@ -117,8 +117,10 @@ fn memlatch() -> Command {
                 .about("Look for faults: lock folder, links, locks, leftover files, memory files, environment")
                 .arg(path("paths", "FILE|DIR").num_args(0..).action(ArgAction::Append).help("Memory files, or folders of them [$AICONFIG_PATH/memory]"))
                 .arg(flag("json").help("Print JSON"))
+                .arg(flag("hold").conflicts_with_all(["paths", "json"]).help("Hold a lock that another machine is to probe"))
+                .arg(flag("probe").conflicts_with_all(["paths", "json", "hold"]).help("Probe the lock that another machine holds"))
                 .after_help(
-                    "Exits with 1 if something has to be mended. It changes nothing.\n\nExamples:\n  memlatch doctor\n  memlatch doctor ~/notes sessions.json --json",
+                    "Exits with 1 if something has to be mended. It changes nothing, but for --probe: where locks were seen to exclude between two machines, it writes that into the lock folder, and from then on holders that died on other machines are known to be dead.\n\nExamples:\n  memlatch doctor\n  memlatch doctor ~/notes sessions.json --json\n  memlatch doctor --hold          # on one machine, then on the other:\n  memlatch doctor --probe",
                 ),
         )
         .subcommand(

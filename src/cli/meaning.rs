@@ -1,8 +1,8 @@
 //! What clap finds in a command line → what it asks for: words to their meaning, options to types.
 
 use super::{
-    Acquire, Answer, Binding, Change, Condition, Content, Effect, Input, Listing, PROBE, Positional, Program, Read,
-    Release, Request, Show, Source, Strings, Update, With, Write,
+    Acquire, Answer, Binding, Change, Condition, Content, Effect, Input, Listing, Positional, Program, Read, Release,
+    Request, SECOND_PROCESS, Show, Source, Strings, Update, With, Write,
     definitions::{Options, definition},
     own,
 };
@@ -31,9 +31,9 @@ use std::{
 pub fn parse(call: Call) -> Result<Request, Failure> {
     if let (None, [first, second, file]) = (call.tool, call.words.as_slice())
         && first == "doctor"
-        && second == PROBE
+        && second == SECOND_PROCESS
     {
-        return Ok(Request::Probe(file.into()));
+        return Ok(Request::SecondProcess(file.into()));
     }
     let words = match call.tool {
         Some(Tool::FileLock) => mark_command(call.words),

@@ -17,8 +17,8 @@ use crate::{
 use memlatch_merge::Rules;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-/// The word behind `doctor` that makes a [`Request::Probe`]. No option: people have no use for it.
-pub const PROBE: &str = "--probe";
+/// The word behind `doctor` that makes a [`Request::SecondProcess`]. No option: people have no use for it.
+pub const SECOND_PROCESS: &str = "--second-process";
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -51,7 +51,9 @@ pub enum Request {
     },
     Doctor(Doctor),
     /// How the doctor asks a second process which locks on a file it is granted.
-    Probe(PathBuf),
+    SecondProcess(PathBuf),
+    /// One part in the doctor's look at locks between two machines.
+    BetweenHosts(Part),
     Completions {
         shell: Shell,
     },
@@ -137,6 +139,13 @@ pub struct Update {
     pub wait: Wait,
     pub client: Option<String>,
     pub layout: Layout,
+}
+
+/// The part of this machine where the doctor looks at locks between two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Hold,
+    Probe,
 }
 
 #[derive(Debug)]

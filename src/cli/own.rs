@@ -1,7 +1,7 @@
 //! The commands of memlatch itself: what clap finds in their command lines → what they ask for.
 
 use super::{
-    Doctor, Merge, Request, Shell,
+    Doctor, Merge, Part, Request, Shell,
     definitions::{Options, definition},
     meaning::{flag, many, one, value},
 };
@@ -30,6 +30,8 @@ pub fn request(matches: &ArgMatches) -> Result<Request, Failure> {
             }
         }
         "install" => Request::Install { folder: value(matches, "folder"), force: flag(matches, "force") },
+        "doctor" if flag(matches, "hold") => Request::BetweenHosts(Part::Hold),
+        "doctor" if flag(matches, "probe") => Request::BetweenHosts(Part::Probe),
         "doctor" => Request::Doctor(Doctor { paths: many(matches, "paths"), json: flag(matches, "json") }),
         "completions" => Request::Completions { shell: Shell::named(&one::<String>(matches, "shell")) },
         "man" => Request::Manual { folder: value(matches, "folder") },

@@ -219,9 +219,9 @@ fn the_second_process_of_that_test_sees_what_is_locked() {
     }
     let sandbox = Sandbox::new();
     sandbox.write("guard", "");
-    sandbox.line("memlatch doctor --probe guard").succeeds().prints("exclusive\nshared\n");
-    sandbox.line("flock --shared guard memlatch doctor --probe guard").succeeds().prints("shared\n");
-    sandbox.line("flock --exclusive guard memlatch doctor --probe guard").succeeds().prints("");
+    sandbox.line("memlatch doctor --second-process guard").succeeds().prints("exclusive\nshared\n");
+    sandbox.line("flock --shared guard memlatch doctor --second-process guard").succeeds().prints("shared\n");
+    sandbox.line("flock --exclusive guard memlatch doctor --second-process guard").succeeds().prints("");
 }
 
 #[test]
@@ -450,7 +450,7 @@ fn what_it_does_not_understand_is_wrong_usage() {
     let sandbox = Sandbox::new();
     sandbox.line("memlatch doctor --nonsense").ends(2).refuses();
     let help = sandbox.line("memlatch doctor --help").succeeds().stdout();
-    assert!(help.contains("xample") && !help.contains("probe"), "{help}");
+    assert!(help.contains("xample") && !help.contains("second-process"), "{help}");
 }
 
 #[test]
@@ -466,4 +466,35 @@ fn its_marks_are_coloured_on_a_terminal_alone() {
     assert!(told.contains("\u{1b}[32m[OK]\u{1b}[0m ") && told.contains("\u{1b}[31m[ERROR]\u{1b}[0m "), "{told:?}");
     let told = sandbox.line(line).env("TERM", "xterm-256color").ends(1).stdout();
     assert!(!told.contains('\u{1b}'), "{told:?}");
+}
+
+/// Between real machines `tests/nfs/run` plays both sides.
+#[test]
+fn on_a_disk_of_its_own_a_machine_shows_nothing_to_another() {
+    let sandbox = healthy();
+    let before = everything(&sandbox.aiconfig());
+    for side in ["--hold", "--probe"] {
+        let told = ["lock folder", "this machine's own", "set AICONFIG_PATH"];
+        sandbox.line(&format!("memlatch doctor {side}")).ends(1).tells(told);
+    }
+    sandbox.line("memlatch doctor --hold --probe").ends(2).refuses();
+    sandbox.line("memlatch doctor --probe a.json").ends(2).refuses();
+    assert_eq!(everything(&sandbox.aiconfig()), before);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn machines_that_had_the_lock_folder_at_another_place_are_told_of() {
+    let sandbox = healthy();
+    let line = "2026-01-25T10:30:00Z\tnfs4\tone\t/mnt/aiconfig/.locks\ttwo\t/share/aiconfig/.locks\n";
+    fs::write(sandbox.locks_folder().join("hosts"), line).unwrap();
+    let found = examine(&sandbox);
+    let finding = found.only("sharing", "problem");
+    for word in ["/mnt/aiconfig/.locks", "/share/aiconfig/.locks", "host two"] {
+        assert!(text(finding, "what").contains(word), "{finding}");
+    }
+    // It is evidence of machines, and no lock.
+    sandbox.line("file-lock cleanup").succeeds();
+    sandbox.line("file-lock show").succeeds();
+    assert_eq!(fs::read_to_string(sandbox.locks_folder().join("hosts")).unwrap(), line);
 }

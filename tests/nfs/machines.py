@@ -56,7 +56,7 @@ class Machine:
         self.process = subprocess.Popen(
             [tools / "usr/bin/linux.uml", "mem=160M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
              f"init={HERE / 'guest'}", f"vec0:transport=tap,ifname={self.tap},depth=64", "con=null", "con0=fd:0,fd:1",
-             "quiet", *(f"{name}={value}" for name, value in parameters.items())],
+             "quiet", "loglevel=0", *(f"{name}={value}" for name, value in parameters.items())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
             start_new_session=True)
         self.lines = queue.Queue()
@@ -67,7 +67,7 @@ class Machine:
             self.lines.put(line.decode(errors="replace").rstrip("\r\n"))
         self.lines.put(None)
 
-    def _until(self, mark, patience):
+    def _until(self, mark, patience, anywhere=False):
         said = []
         deadline = time.monotonic() + patience
         while True:
@@ -78,6 +78,8 @@ class Machine:
             if line is None:
                 raise RuntimeError(f"{self.host} gave no answer:\n" + "\n".join(self.log[-40:]))
             self.log.append(line)
+            if anywhere and mark in line:
+                return line
             if line.startswith(mark):
                 return line[len(mark):].strip(), "\n".join(said)
             said.append(line)
@@ -90,6 +92,10 @@ class Machine:
         self.log.append(f"{self.host}# {line}")
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
+
+    def wait_for(self, words, patience=PATIENCE):
+        """Waits until the machine says something in the middle of what was begun."""
+        return self._until(words, patience, anywhere=True)
 
     def end(self, patience=PATIENCE):
         """Waits for what was begun, and returns its status and what it said."""

@@ -53,7 +53,7 @@ pub struct Cleaned {
 
 /// Looks at the lock of one target. `None` if nobody has it.
 pub fn look(folder: &Folder, id: &LockId) -> Result<Option<Sighting>, Error> {
-    observe(&Here::default(), id, folder.level(id))
+    observe(&Here::before(folder), id, folder.level(id))
 }
 
 /// Looks at all locks, in the order of their names.
@@ -63,7 +63,7 @@ pub fn look_at_all(folder: &Folder) -> Result<Vec<Sighting>, Error> {
 
 /// The same, for those who want to see the others where one cannot be looked at.
 pub fn look_at_each(folder: &Folder) -> Result<Vec<Result<Sighting, Error>>, Error> {
-    let here = Here::default();
+    let here = Here::before(folder);
     let names = names(folder)?;
     Ok(names.with_ending(level::DIR).filter_map(|id| observe(&here, &id, folder.level(&id)).transpose()).collect())
 }
@@ -92,7 +92,7 @@ pub fn is_guarded(level: &Level) -> Result<bool, Error> {
 pub fn clean(folder: &Folder, dry_run: bool, observer: &dyn Observer) -> Result<Cleaned, Error> {
     let mut cleaned = Cleaned::default();
     let names = names(folder)?;
-    let here = Rc::new(Here::default());
+    let here = Rc::new(Here::before(folder));
     for id in names.with_ending(level::DIR) {
         let result = if dry_run { would_retire(&here, folder, &id) } else { retire(&here, folder, &id, observer) };
         match result {

@@ -3,7 +3,7 @@
 use super::{
     Busy, Claim, Error, Event, Observer, Wait,
     belonging::Belonging,
-    doubt_of, ending,
+    census, doubt_of, ending,
     folder::{Folder, LockDir, is_made_by_us, make_dir, open_dir, remove_dir, write_info},
     guard::{self, Mode, Waited},
     holder::{Cause, Here, State},
@@ -86,7 +86,7 @@ pub struct Contender<'a> {
 
 impl<'a> Contender<'a> {
     pub fn new(folder: &'a Folder, target: &'a Target, wait: Wait, observer: &'a dyn Observer) -> Self {
-        Contender::knowing(Rc::default(), folder, target, wait, observer)
+        Contender::knowing(Rc::new(Here::before(folder)), folder, target, wait, observer)
     }
 
     /// A contender that need not ask again what the process has found out about itself.
@@ -124,6 +124,7 @@ impl<'a> Contender<'a> {
         info.command = claim.command.clone();
         info.client = claim.client.clone();
         info.boot = self.here.boot().map(str::to_owned);
+        info.mount = self.here.mount().map(str::to_owned);
         info.token = Some(info::new_token());
         // Only those that others can be inside of are looked for among ancestors.
         if claim.kind == Kind::With {
@@ -349,7 +350,7 @@ impl<'a> Contender<'a> {
                 if watch.is_complete() && info.is_some() && state == State::Alive { SECOND } else { self.wait.retry };
             let until_told = if waited < SECOND { SECOND - waited } else { SECOND };
             let has_ended =
-                watch.wait(longest.min(until_told).min(self.wait.timeout - waited).min(time_left(info.as_ref())));
+                watch.wait(longest.min(until_told).min(self.wait.timeout - waited).min(self.time_left(info.as_ref())));
             if has_ended {
                 // Whoever takes the guard judges the holder once more.
                 return Ok(());
@@ -447,9 +448,18 @@ impl<'a> Contender<'a> {
         self.told = Some(waited);
     }
 
+    /// How long a lease of this boot has left; the deadline of another one counts from another beginning.
+    fn time_left(&self, info: Option<&Info>) -> Duration {
+        let ours = info.filter(|info| info.boot.as_deref() == self.here.boot());
+        let deadline = ours.and_then(|info| info.deadline).map(Duration::from_millis);
+        let left = |deadline: Duration| deadline.saturating_sub(process::uptime()).max(Duration::from_millis(1));
+        deadline.map_or(Duration::MAX, left)
+    }
+
     fn busy(&self, level: &Level) -> Error {
         let dir = LockDir::read(&level.dir).ok().flatten();
-        let doubt = dir.as_ref().and_then(|dir| doubt_of(&judge(&self.here, dir, false)));
+        let guard_is_free = !census::is_guarded(level).unwrap_or(true);
+        let doubt = dir.as_ref().and_then(|dir| doubt_of(&judge(&self.here, dir, guard_is_free)));
         Error::Busy(Box::new(Busy {
             target: self.target.given.clone(),
             holder: dir.and_then(|dir| dir.info),
@@ -463,7 +473,7 @@ impl<'a> Contender<'a> {
 pub fn judge(here: &Here, dir: &LockDir, guard_is_free: bool) -> State {
     match &dir.info {
         // Our own files are sealed by their last line; an unsealed one was never finished.
-        Some(info) if info.kind != Kind::Script || !dir.made_by_us => here.judge(info, dir.user, guard_is_free),
+        Some(info) if info.kind != Kind::Script || !dir.made_by_us => here.judge(info, dir, guard_is_free),
         _ if dir.made_by_us && !guard_is_free => State::Alive,
         _ if dir.made_by_us => State::Dead(Cause::Unfinished),
         _ if dir.idle() >= SETTING_UP => State::Dead(Cause::Unfinished),
@@ -529,10 +539,4 @@ fn try_to_settle(level: &Level, info: &Info, belonging: Belonging) -> Result<Opt
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("write", &level.dir.join(info::FILE_NAME))(error)),
     }
-}
-
-/// How long a lease has left.
-fn time_left(info: Option<&Info>) -> Duration {
-    let deadline = info.and_then(|info| info.deadline).map(Duration::from_millis);
-    deadline.map_or(Duration::MAX, |deadline| deadline.saturating_sub(process::uptime()).max(Duration::from_millis(1)))
 }

@@ -135,6 +135,8 @@ pub struct LockDir {
     pub user: u32,
     pub made_by_us: bool,
     pub modified: SystemTime,
+    /// When `info` was written, by the clock of the machine that keeps the folder.
+    pub written: Option<SystemTime>,
     /// `None` where `info` is missing, is not a plain file, or names no holder.
     pub info: Option<Info>,
 }
@@ -152,15 +154,16 @@ impl LockDir {
             Err(error) => return Err(Error::io("open the lock", dir)(error)),
         };
         let facts = file.metadata().map_err(Error::io("look at the lock", dir))?;
-        let text = read_info(&file).map_err(Error::io("read the info of the lock", dir))?;
+        let found = read_info(&file).map_err(Error::io("read the info of the lock", dir))?;
         let made_by_us = is_made_by_us(&facts);
-        let info = text.as_deref().and_then(Info::decode);
+        let info = found.as_ref().and_then(|(text, _)| Info::decode(text));
         Ok(Some(LockDir {
             file,
             inode: (facts.dev(), facts.ino()),
             user: facts.uid(),
             made_by_us,
             modified: facts.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            written: found.and_then(|(_, written)| written),
             info,
         }))
     }
@@ -181,7 +184,8 @@ impl LockDir {
     }
 }
 
-fn read_info(dir: &File) -> io::Result<Option<Vec<u8>>> {
+/// The text of `info`, and when it was written.
+fn read_info(dir: &File) -> io::Result<Option<(Vec<u8>, Option<SystemTime>)>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match retry_on_intr(|| rustix::fs::openat(dir, FILE_NAME, flags, Mode::empty())) {
         Ok(fd) => File::from(fd),
@@ -189,13 +193,14 @@ fn read_info(dir: &File) -> io::Result<Option<Vec<u8>>> {
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if !file.metadata()?.is_file() {
+    let facts = file.metadata()?;
+    if !facts.is_file() {
         return Ok(None);
     }
     // With room for the usual text and its end, it is read in two calls.
     let mut text = Vec::with_capacity(1024);
     file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
-    Ok((text.len() as u64 <= MAX_BYTES).then_some(text))
+    Ok((text.len() as u64 <= MAX_BYTES).then(|| (text, facts.modified().ok())))
 }
 
 /// Writes `info` into a lock directory that has none. One that cannot be written whole is removed.

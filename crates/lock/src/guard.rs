@@ -5,7 +5,7 @@
 //!
 //! # Limitations
 //!
-//! The lock is advisory. On NFS it is as good as the lock manager behind it; a mount with `nolock` keeps it local.
+//! The lock is advisory. On a share it keeps out those machines that the file system carries locks to (docs/locking.md).
 
 use super::belonging::Belonging;
 use memlatch_os::Fresh;

@@ -1,11 +1,15 @@
 //! Alive, dead or unknown: the judgement over a lock's `info`, and who is inside a lock.
 
-use super::info::{Info, Kind, utc};
+use super::{
+    folder::{Folder, LockDir},
+    hosts,
+    info::{Info, Kind, utc},
+};
 use crate::{
     environment,
     process::{self, Pid, Process},
 };
-use std::cell::OnceCell;
+use std::{cell::OnceCell, path::PathBuf, time::UNIX_EPOCH};
 
 /// What is known of a holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +40,12 @@ pub enum Doubt {
     Hidden,
 }
 
-/// What this process knows about itself, looked up when first needed.
-#[derive(Default)]
+/// What this process knows about itself and about its lock folder, looked up when first needed.
 pub struct Here {
+    folder: PathBuf,
+    mount: OnceCell<Option<String>>,
+    /// By how many seconds the clock of the folder's server is ahead of ours.
+    clock_ahead: OnceCell<i64>,
     host: OnceCell<String>,
     boot: OnceCell<Option<String>>,
     namespace: OnceCell<Option<String>>,
@@ -46,6 +53,23 @@ pub struct Here {
 }
 
 impl Here {
+    pub fn before(folder: &Folder) -> Self {
+        Here {
+            folder: folder.path().to_owned(),
+            mount: OnceCell::new(),
+            clock_ahead: OnceCell::new(),
+            host: OnceCell::new(),
+            boot: OnceCell::new(),
+            namespace: OnceCell::new(),
+            lineage: OnceCell::new(),
+        }
+    }
+
+    /// How the lock folder is mounted, if other machines may share it.
+    pub fn mount(&self) -> Option<&str> {
+        self.mount.get_or_init(|| hosts::kind_of_mount(&self.folder)).as_deref()
+    }
+
     pub fn host(&self) -> &str {
         self.host.get_or_init(process::host_name)
     }
@@ -63,12 +87,12 @@ impl Here {
         self.lineage.get_or_init(process::lineage)
     }
 
-    /// Judges a holder, to whose `user` the lock directory belongs. `guard_is_free` says whether the guard is locked by
-    /// nobody, or by the caller alone.
-    pub fn judge(&self, info: &Info, user: u32, guard_is_free: bool) -> State {
+    /// Judges a holder whose `info` was found in `dir`. `guard_is_free` says whether the guard is locked by nobody, or by
+    /// the caller alone.
+    pub fn judge(&self, info: &Info, dir: &LockDir, guard_is_free: bool) -> State {
         let same_host = info.host.as_deref().is_none_or(|host| host == self.host());
         let same_boot = info.boot.is_some() && info.boot.as_deref() == self.boot();
-        if has_expired(info, same_boot) {
+        if self.has_expired(info, dir, same_boot) {
             return State::Dead(Cause::Expired(info.pid));
         }
         if info.kind.keeps_guard() && !guard_is_free {
@@ -76,6 +100,9 @@ impl Here {
         }
         // The kernel that knows the guard free is the kernel that the holder ran on, in whatever container.
         if info.kind.keeps_guard() && same_boot {
+            return State::Dead(Cause::Ended(info.pid));
+        }
+        if info.kind.keeps_guard() && self.guard_speaks_for(info) {
             return State::Dead(Cause::Ended(info.pid));
         }
         if !same_host {
@@ -96,12 +123,44 @@ impl Here {
         }
         if let Some(namespace) = info.namespace.as_deref().filter(|name| Some(*name) != self.namespace()) {
             // From outside of all sandboxes one can see that nobody is left in one.
-            return match process::is_namespace_empty(namespace, user) {
+            return match process::is_namespace_empty(namespace, dir.user) {
                 true => State::Dead(Cause::Ended(info.pid)),
                 false => State::Unknown(Doubt::OtherNamespace),
             };
         }
         judge_process(info)
+    }
+
+    /// Whether a guard that is free here is free on the holder's machine too: locks were seen to exclude between two
+    /// machines that had mounted the folder as ours and the holder's have.
+    fn guard_speaks_for(&self, info: &Info) -> bool {
+        info.mount.is_some()
+            && info.mount.as_deref() == self.mount()
+            && hosts::proofs(&self.folder).iter().any(|proof| Some(proof.mount.as_str()) == self.mount())
+    }
+
+    fn has_expired(&self, info: &Info, dir: &LockDir, same_boot: bool) -> bool {
+        match (info.deadline, info.expires) {
+            (Some(deadline), _) if same_boot => process::uptime().as_millis() >= u128::from(deadline),
+            (_, Some(expires)) => self.time_left_by_the_folder(info, dir, expires) <= 0,
+            _ => false,
+        }
+    }
+
+    /// How many seconds a lease of another machine or boot has left. Its length is known from its holder's clock, and its
+    /// beginning and the present moment from the clock of the server that both share.
+    fn time_left_by_the_folder(&self, info: &Info, dir: &LockDir, expires: i64) -> i64 {
+        let written = dir.written.and_then(|written| written.duration_since(UNIX_EPOCH).ok());
+        let begun = written.map(|written| written.as_secs() as i64);
+        let now = process::wall_clock();
+        match info.acquired.zip(begun) {
+            Some((acquired, begun)) if self.mount().is_some() => {
+                let ahead = || hosts::clock_of(&self.folder).map_or(0, |there| there - now);
+                // Both clocks are cut to whole seconds, and nobody's lease is to end early by that.
+                begun + (expires - acquired) + 1 - (now + *self.clock_ahead.get_or_init(ahead))
+            }
+            _ => expires - now,
+        }
     }
 
     /// Whether this process works inside the hold that `info` tells of.
@@ -115,14 +174,6 @@ impl Here {
         let comparable = info.boot.as_deref() == self.boot() && info.namespace.as_deref() == self.namespace();
         comparable
             && self.lineage().iter().any(|process| process.pid == info.pid && Some(process.started) == info.started)
-    }
-}
-
-fn has_expired(info: &Info, same_boot: bool) -> bool {
-    match (info.deadline, info.expires) {
-        (Some(deadline), _) if same_boot => process::uptime().as_millis() >= u128::from(deadline),
-        (_, Some(expires)) => process::wall_clock() >= expires,
-        _ => false,
     }
 }
 

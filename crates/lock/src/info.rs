@@ -64,6 +64,8 @@ pub struct Info {
     pub boot: Option<String>,
     /// Names the PID namespace that the PID belongs to.
     pub namespace: Option<String>,
+    /// How the holder's machine has mounted the lock folder, if others may share it: see [`super::hosts`].
+    pub mount: Option<String>,
     /// When the PID's process started, in the unit of [`memlatch_os::Process::started`].
     pub started: Option<u64>,
     /// When a lease ends by itself: seconds since 1970, UTC.
@@ -87,6 +89,7 @@ impl Info {
             client: None,
             boot: None,
             namespace: None,
+            mount: None,
             started: None,
             expires: None,
             deadline: None,
@@ -110,6 +113,7 @@ impl Info {
         add("CLIENT", self.client.as_deref().map(|client| escape(client.as_bytes())));
         add("BOOT", self.boot.as_deref().map(|boot| escape(boot.as_bytes())));
         add("NAMESPACE", self.namespace.as_deref().map(|name| escape(name.as_bytes())));
+        add("MOUNT", self.mount.as_deref().map(|mount| escape(mount.as_bytes())));
         add("STARTED", self.started.map(|ticks| ticks.to_string()));
         add("EXPIRES", self.expires.map(utc));
         add("DEADLINE", self.deadline.map(|milliseconds| milliseconds.to_string()));
@@ -144,6 +148,7 @@ impl Info {
                 b"CLIENT" => info.client = words(),
                 b"BOOT" => info.boot = words(),
                 b"NAMESPACE" => info.namespace = words(),
+                b"MOUNT" => info.mount = words(),
                 b"STARTED" => info.started = number(),
                 b"EXPIRES" => info.expires = seconds(value),
                 b"DEADLINE" => info.deadline = number(),
@@ -196,7 +201,7 @@ pub fn utc(seconds: i64) -> String {
     }
 }
 
-fn seconds(text: &[u8]) -> Option<i64> {
+pub(super) fn seconds(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.timestamp())
 }
@@ -214,7 +219,7 @@ fn shorten(command: &str) -> String {
 }
 
 /// Undoes [`escape`]; an escape that it would not write stands for itself.
-fn unescape(text: &[u8]) -> Vec<u8> {
+pub(super) fn unescape(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, after)) = rest.split_first() {

@@ -28,6 +28,7 @@ pub mod environment;
 pub mod folder;
 pub mod guard;
 pub mod holder;
+pub mod hosts;
 pub mod info;
 pub mod lease;
 pub mod level;
@@ -182,6 +183,15 @@ impl fmt::Display for Busy {
         // In tenths, rounded down: nobody wants to read that 5 s took 5.002.
         write!(f, "; waited {}s; ", (self.waited.as_millis() / 100) as f64 / 10.0)?;
         match &self.doubt {
+            Some(Doubt::OtherHost(_)) if self.holder.as_ref().is_some_and(|holder| holder.kind.keeps_guard()) => {
+                write!(
+                    f,
+                    "that holder cannot be judged from here until it was seen that locks exclude between the two machines: run \
+                 'memlatch doctor --hold' on one and 'memlatch doctor --probe' on the other; or, once you know that the \
+                 holder is gone: file-lock release --force {}",
+                    quoted(&self.target)
+                )
+            }
             Some(_) => write!(
                 f,
                 "that holder cannot be judged from here; once you know that it is gone, run: file-lock release --force {}",

@@ -54,26 +54,3 @@ impl Fresh {
         self.0.sync_all()
     }
 }
-
-/// Whether a server keeps the locks on this file, and may give them to another machine when it has not heard from this one.
-pub fn locks_can_be_lost(file: &File) -> bool {
-    imp::locks_can_be_lost(file)
-}
-
-#[cfg(target_os = "linux")]
-mod imp {
-    /// From linux/magic.h.
-    const NFS: u64 = 0x6969;
-    const CEPH: u64 = 0x00c3_6400;
-
-    pub fn locks_can_be_lost(file: &std::fs::File) -> bool {
-        rustix::fs::fstatfs(file).is_ok_and(|system| matches!(system.f_type as u64, NFS | CEPH))
-    }
-}
-
-#[cfg(target_os = "macos")]
-mod imp {
-    pub fn locks_can_be_lost(file: &std::fs::File) -> bool {
-        crate::file_system(file).is_some_and(|system| system.name == "nfs")
-    }
-}

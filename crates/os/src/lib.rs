@@ -7,6 +7,7 @@
 
 mod attributes;
 mod entry;
+mod file_systems;
 mod fresh;
 pub mod mathematics;
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
@@ -26,7 +27,8 @@ use std::{
 
 pub use attributes::{copy_attributes, is_mount_point};
 pub use entry::start;
-pub use fresh::{Fresh, locks_can_be_lost};
+pub use file_systems::{FileSystem, is_remote, locks_can_be_lost};
+pub use fresh::Fresh;
 pub use os::{
     FileLocks, boot_id, boot_time, file_system, is_namespace_empty, look_up, name, pid_namespace, reads_output_of,
     sees_all_processes, words,
@@ -48,15 +50,6 @@ pub struct Process {
     pub zombie: bool,
     /// It was forked and never called exec since: a subshell, say.
     pub never_executed: bool,
-}
-
-/// What the system says about where a file lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSystem {
-    /// As mount(8) knows it: "ext4", "nfs4", "fuse.sshfs".
-    pub name: String,
-    /// The options of the mount, separated by commas; empty where the system does not tell them.
-    pub options: String,
 }
 
 /// What a process has to do with a kernel lock.

@@ -6,8 +6,7 @@ use super::{
 };
 use crate::{
     lock::{Event, Observer, belonging, folder::Folder},
-    process::{self, FileSystem},
-    sandbox,
+    process, sandbox,
 };
 use std::{
     fs::{self, File},
@@ -15,7 +14,8 @@ use std::{
     path::Path,
 };
 
-const ELSEWHERE: &str = "set AICONFIG_PATH to a folder on a local disk, for everybody who uses these files";
+const ELSEWHERE: &str = "keep the files and AICONFIG_PATH where locks work: on a disk of this machine if it alone uses the \
+                         files, otherwise on NFSv4 or SMB with a lock service";
 
 pub fn check(path: &Path, findings: &mut Findings) {
     match Folder::at(path.to_owned()).exists(&Silent) {
@@ -116,34 +116,5 @@ fn place(at: &Path, findings: &mut Findings) {
             let usual = || "make it writable, or set AICONFIG_PATH to a folder of your own".to_owned();
             findings.problem(Check::LockFolder, what, Some(at), sandbox::advice(at, &error).unwrap_or_else(usual));
         }
-    }
-    if let Some(what) = system.as_ref().and_then(meaning) {
-        findings.note(Check::LockFolder, format!("the lock folder is on {name}: {what}"), Some(at), ELSEWHERE);
-    }
-}
-
-/// What the kind of file system means for locks, where that is not simply "they work".
-fn meaning(system: &FileSystem) -> Option<&'static str> {
-    let option = |wanted: &[&str]| system.options.split(',').any(|option| wanted.contains(&option));
-    match system.name.as_str() {
-        "nfs" | "nfs4" if option(&["nolock", "local_lock=all", "local_lock=flock"]) => {
-            Some("it is mounted with locks of this machine alone, so other machines are not excluded")
-        }
-        "nfs" | "nfs4" => Some(
-            "locks go through the server and are as good as its lock service; leases of other machines cannot be judged",
-        ),
-        "cifs" | "smb3" | "smbfs" => Some(
-            "the server turns locks into its own, which depends on its settings; leases of other machines cannot be judged",
-        ),
-        "9p" | "virtiofs" | "vboxsf" | "vmhgfs" | "prl_fs" => Some(
-            "folders shared with a virtual machine may grant one lock on both sides, and this test sees one side only",
-        ),
-        "overlay" => Some(
-            "a layer of a container: what runs outside of it, or in another one, has a folder and locks of its own",
-        ),
-        name if name == "fuse" || name == "fuseblk" || name.starts_with("fuse.") || name.contains("fuse") => {
-            Some("a program provides it, and many such programs keep locks to this machine or this mount")
-        }
-        _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! `memlatch doctor`: looks at everything that locks and writes depend on, and says of each fault how to mend it.
 //!
-//! It changes nothing; only the test of the kernel's lock makes a file, and removes it.
+//! It changes nothing; only the test of the kernel's lock makes a file, and removes it. Whether locks exclude between two
+//! machines takes both of them ([`two_hosts`]), and what was seen is written down.
 
 mod environment;
 mod leftovers;
@@ -9,8 +10,11 @@ mod lock_folder;
 mod locks;
 mod memory;
 mod self_test;
+mod sharing;
+mod two_hosts;
 
-pub use self_test::probe;
+pub use self_test::second_process;
+pub use two_hosts::run as between_hosts;
 
 use super::{Exit, facts::print_json};
 use crate::{
@@ -71,6 +75,7 @@ enum Check {
     Locks,
     Leftovers,
     Memory,
+    Sharing,
 }
 
 impl Check {
@@ -82,6 +87,7 @@ impl Check {
             Check::Locks => "locks",
             Check::Leftovers => "leftovers",
             Check::Memory => "memory",
+            Check::Sharing => "sharing",
         }
     }
 }
@@ -155,6 +161,9 @@ fn examine(paths: &[PathBuf]) -> Findings {
     links::check(paths, base, &mut findings);
     let mut found = memory::find(paths, base, &mut findings);
     memory::check(&found.documents, &mut findings);
+    if let Some(folder) = folder.as_deref().and_then(|folder| folder.ancestors().find(|above| above.is_dir())) {
+        sharing::check(folder, &found.folders, &mut findings);
+    }
     if let Some(folder) = folder.map(Folder::at) {
         found.folders.push(folder.path().to_owned());
         let named =

@@ -103,7 +103,7 @@ fn asked(path: &Path, expected: &str, otherwise: &str) -> Result<(), String> {
     let answer = settings::own_program().and_then(|binary| {
         Command::new(binary)
             .arg0("memlatch")
-            .args(["doctor", cli::PROBE])
+            .args(["doctor", cli::SECOND_PROCESS])
             .arg(path)
             .env_clear()
             .stdin(Stdio::null())
@@ -119,7 +119,7 @@ fn asked(path: &Path, expected: &str, otherwise: &str) -> Result<(), String> {
 }
 
 /// Answers as the second process: prints which locks on `file` it was granted.
-pub fn probe(file: &Path, console: &Console) -> Result<Exit, Failure> {
+pub fn second_process(file: &Path, console: &Console) -> Result<Exit, Failure> {
     let mut granted = String::new();
     for (mode, word) in [(Mode::Exclusive, "exclusive\n"), (Mode::Shared, "shared\n")] {
         let fresh = guard::open(file, Mode::Exclusive, None).map_err(Failure::failed)?;

@@ -1,0 +1,271 @@
+//! Whether locks exclude between two machines: `doctor --hold` on one, `doctor --probe` on the other.
+//!
+//! The two talk through files in the lock folder that they share. The first holds a lock and says so in an offer. The
+//! second has to be refused that lock while the first lives, and to be granted it when the first has let go. What was
+//! seen then stands in the folder's `hosts`, for all who judge holders on other machines ([`crate::lock::hosts`]).
+
+use super::Exit;
+use crate::{
+    cli::Part,
+    failure::Failure,
+    lock::{
+        belonging::Belonging,
+        folder::Folder,
+        guard::{self, Mode, Waited},
+        hosts::{self, Host, Proof},
+        info::new_token,
+    },
+    process,
+    report::Console,
+    settings,
+};
+use memlatch_os::paths::{escape, shown};
+use serde_json::{Value, json};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a side waits for the other: somebody has to go to the other machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How often a side looks. The system reports nothing of what other machines do.
+const LOOK: Duration = Duration::from_millis(250);
+/// Whoever holds writes at each look; after this long without, nobody holds.
+const SILENCE: Duration = Duration::from_secs(5);
+/// What a server takes to give a lock to another machine: NFS clients ask anew, in growing intervals.
+const HAND_OVER: Duration = Duration::from_secs(90);
+
+/// Plays one side.
+pub fn run(part: Part, console: &Console) -> Result<Exit, Failure> {
+    let folder = Folder::at(settings::lock_folder()?);
+    folder.ensure(console)?;
+    let path = fs::canonicalize(folder.path())
+        .map_err(|error| Failure::failed(format!("cannot look at '{}': {error}", shown(folder.path()))))?;
+    let table = Table { folder: Folder::at(path) };
+    match part {
+        Part::Hold => hold(&table, console),
+        Part::Probe => probe(&table, console),
+    }
+}
+
+/// Where both sides leave word for each other.
+struct Table {
+    folder: Folder,
+}
+
+impl Table {
+    fn path(&self, ending: &str) -> PathBuf {
+        self.folder.path().join(format!("two-hosts.{ending}"))
+    }
+
+    fn open_lock(&self) -> Result<Arc<File>, Failure> {
+        let path = self.path("guard");
+        let open = || guard::open(&path, Mode::Exclusive, Some(Belonging::beside(&path)?));
+        open().map(Arc::new).map_err(cannot("open", &path))
+    }
+
+    /// What the other side has written, as the server has it now.
+    fn read(&self, ending: &str) -> Option<Value> {
+        let _fresh = process::Fresh::directory(self.folder.path()).ok()?;
+        serde_json::from_slice(&fs::read(self.path(ending)).ok()?).ok()
+    }
+
+    fn write(&self, ending: &str, word: &Value) -> Result<(), Failure> {
+        let path = self.path(ending);
+        self.try_write(&path, word).map_err(cannot("write", &path))
+    }
+
+    fn try_write(&self, path: &Path, word: &Value) -> io::Result<()> {
+        let new = path.with_added_extension("new");
+        fs::write(&new, word.to_string())?;
+        Belonging::beside(&new)?.give_file(&File::open(&new)?)?;
+        fs::rename(&new, path)
+    }
+
+    /// What this machine says of itself.
+    fn introduction(&self) -> Result<Value, Failure> {
+        let folder = self.folder.path();
+        let Some(mount) = hosts::kind_of_mount(folder) else {
+            let place = File::open(folder).ok().and_then(|folder| process::file_system(&folder));
+            let name = place.map_or_else(|| "a disk".to_owned(), |place| place.name);
+            return Err(Failure::failed(format!(
+                "the lock folder '{}' is on {name}, which is this machine's own; set AICONFIG_PATH to a directory that the \
+                 machines share",
+                shown(folder)
+            )));
+        };
+        Ok(json!({
+            "host": process::host_name(),
+            "boot": process::boot_id(),
+            "folder": folder.to_string_lossy(),
+            "mount": mount,
+        }))
+    }
+}
+
+fn hold(table: &Table, console: &Console) -> Result<Exit, Failure> {
+    let mut offer = table.introduction()?;
+    let lock = table.open_lock()?;
+    if !guard::try_lock(&lock, Mode::Exclusive).map_err(cannot("lock", &table.path("guard")))? {
+        return Err(Failure::failed("another 'memlatch doctor --hold' holds the lock; end it, or run --probe"));
+    }
+    let nonce = new_token();
+    offer["nonce"] = json!(nonce);
+    console.info(format_args!(
+        "holding a lock in '{}'; now run 'memlatch doctor --probe' on the other machine",
+        shown(table.folder.path())
+    ));
+    let mut lock = Some(lock);
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        offer["beat"] = json!(begun.elapsed().as_millis() as u64);
+        table.write("offer", &offer)?;
+        let answer = table.read("answer").filter(|answer| answer["nonce"] == nonce);
+        match answer.as_ref().and_then(|answer| answer["found"].as_str()) {
+            Some("refused") => lock = None,
+            Some("granted") => {
+                return Err(Failure::failed(format!(
+                    "host {} was granted the lock that this one holds: {NOT_SHARED}",
+                    text(answer.as_ref(), "host")
+                )));
+            }
+            Some("proven") => {
+                clear(table);
+                console
+                    .ok(format_args!("locks exclude between this machine and host {}", text(answer.as_ref(), "host")));
+                return Ok(Exit(0));
+            }
+            _ => {}
+        }
+        thread::sleep(LOOK);
+    }
+    drop(lock);
+    clear(table);
+    Err(Failure::failed(format!(
+        "nobody has probed the lock in '{}' for {} s; run 'memlatch doctor --probe' on the other machine, with an \
+         AICONFIG_PATH that leads to the same directory",
+        shown(table.folder.path()),
+        PATIENCE.as_secs()
+    )))
+}
+
+fn probe(table: &Table, console: &Console) -> Result<Exit, Failure> {
+    let mut answer = table.introduction()?;
+    let Some(offer) = table.read("offer") else {
+        return Err(Failure::failed(format!(
+            "nobody holds a lock in '{}'; first run 'memlatch doctor --hold' on the other machine, with an AICONFIG_PATH \
+             that leads to the same directory",
+            shown(table.folder.path())
+        )));
+    };
+    if offer["boot"] == answer["boot"] {
+        return Err(Failure::failed(
+            "the lock is held on this very machine, which shows nothing; run 'memlatch doctor --probe' on another one",
+        ));
+    }
+    answer["nonce"] = offer["nonce"].clone();
+    let other = text(Some(&offer), "host");
+    let lock = table.open_lock()?;
+    let is_granted = guard::try_lock(&lock, Mode::Exclusive).map_err(cannot("lock", &table.path("guard")))?;
+    if !is_alive(table, &offer) {
+        return Err(Failure::failed(format!(
+            "host {other} holds no lock any more; run 'memlatch doctor --hold' there"
+        )));
+    }
+    answer["found"] = json!(if is_granted { "granted" } else { "refused" });
+    table.write("answer", &answer)?;
+    if is_granted {
+        return Err(Failure::failed(format!(
+            "this machine was granted the lock that host {other} holds: {NOT_SHARED}"
+        )));
+    }
+    let deadline = Some(Instant::now() + HAND_OVER);
+    match guard::lock(&lock, Mode::Exclusive, deadline, &mut || true).map_err(cannot("lock", &table.path("guard")))? {
+        Waited::Granted => {}
+        Waited::TimedOut | Waited::CalledOff => {
+            return Err(Failure::failed(format!(
+                "host {other} has given the lock back, and it was not granted here for {} s: the server's lock service \
+                 does not answer, or refuses everybody",
+                HAND_OVER.as_secs()
+            )));
+        }
+    }
+    conclude(table, &offer, &answer, console)?;
+    answer["found"] = json!("proven");
+    table.write("answer", &answer)?;
+    differing_places(&offer, &answer)?;
+    Ok(Exit(0))
+}
+
+/// Whether the other side still writes.
+fn is_alive(table: &Table, offer: &Value) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < SILENCE {
+        thread::sleep(LOOK);
+        if table.read("offer").is_some_and(|now| now["nonce"] == offer["nonce"] && now["beat"] != offer["beat"]) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Writes down what was seen, if it can be of use.
+fn conclude(table: &Table, offer: &Value, answer: &Value, console: &Console) -> Result<(), Failure> {
+    let word = |side: &Value, member: &str| side[member].as_str().unwrap_or_default().to_owned();
+    if offer["mount"] != answer["mount"] {
+        return Err(Failure::failed(format!(
+            "locks exclude between the two machines now, but host {} has mounted the directory as {} and this one as {}; \
+             mount it alike, and probe once more",
+            text(Some(offer), "host"),
+            text(Some(offer), "mount"),
+            text(Some(answer), "mount"),
+        )));
+    }
+    let host = |side: &Value| Host { name: word(side, "host"), folder: word(side, "folder").into() };
+    let proof = Proof { seen: process::wall_clock(), mount: word(offer, "mount"), hosts: [host(offer), host(answer)] };
+    hosts::add(&table.folder, &proof).map_err(cannot("write", &table.folder.path().join(hosts::FILE_NAME)))?;
+    console.ok(format_args!(
+        "locks exclude between host {} and this machine, on {}; what a dead holder on another machine leaves is taken over \
+         from now on",
+        text(Some(offer), "host"),
+        text(Some(offer), "mount"),
+    ));
+    Ok(())
+}
+
+/// The name of a lock comes from its file's path.
+fn differing_places(offer: &Value, answer: &Value) -> Result<(), Failure> {
+    if offer["folder"] == answer["folder"] {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "the lock folder is '{}' on host {} and '{}' here; a lock's name comes from the absolute path of its file, so mount \
+         the share at the same place on both machines, or they do not exclude each other",
+        text(Some(offer), "folder"),
+        text(Some(offer), "host"),
+        text(Some(answer), "folder"),
+    )))
+}
+
+const NOT_SHARED: &str = "locks do not exclude between the two machines, so updates of a file that both write will be lost; \
+                          mount the directory so that locks go through its server, or keep the file where they do";
+
+fn clear(table: &Table) {
+    for ending in ["offer", "answer", "guard"] {
+        // A word that stays is overwritten by the next who holds.
+        _ = fs::remove_file(table.path(ending));
+    }
+}
+
+/// A member of what the other side wrote, fit for a terminal.
+fn text(side: Option<&Value>, member: &str) -> String {
+    escape(side.and_then(|side| side[member].as_str()).unwrap_or("unknown").as_bytes())
+}
+
+fn cannot(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    move |error| Failure::failed(format!("cannot {doing} '{}': {error}", shown(path)))
+}
