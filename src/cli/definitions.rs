@@ -202,6 +202,9 @@ fn backup(option: Arg) -> Arg {
         .help("Leave the previous content in FILE.bak, and N-1 older ones in FILE.bak.2 to FILE.bak.N")
 }
 
+/// What `--schema` without a value stands for; no argument can be this.
+pub const OWN_SCHEMA: &str = "\0";
+
 fn if_revision(option: Arg) -> Arg {
     option.value_name("REVISION").help("Only if the file still has this revision; 'none': only if it does not exist")
 }
@@ -485,7 +488,12 @@ impl Line<'_> {
             return self;
         }
         self.option("schema", |option| {
-            of_path(option, "FILE").help("Refuse content that does not fit the JSON Schema in FILE")
+            option
+                .value_name("FILE")
+                .value_parser(value_parser!(OsString))
+                .num_args(0..=1)
+                .default_missing_value(OWN_SCHEMA)
+                .help("Refuse content that does not fit the JSON Schema in FILE, or the one that it names as $schema")
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     Acquire, Answer, Binding, Change, Condition, Content, Effect, Input, Listing, Positional, Program, Read, Release,
-    Request, SECOND_PROCESS, Show, Source, Strings, Update, With, Write,
-    definitions::{Options, definition},
+    Request, SECOND_PROCESS, SchemaOf, Show, Source, Strings, Update, With, Write,
+    definitions::{OWN_SCHEMA, Options, definition},
     own,
 };
 use crate::{
@@ -191,7 +191,7 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
             (true, false) => Effect::Preview,
             (false, false) => Effect::Write,
         },
-        schema: value(matches, "schema"),
+        schema: schema(matches),
         durability: durability(matches),
         wait: wait(matches)?,
         client: value(matches, "client"),
@@ -270,7 +270,7 @@ fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
         },
         answer: answer(matches),
         validate: flag(matches, "validate"),
-        schema: value(matches, "schema"),
+        schema: schema(matches),
         backup: backup(matches),
         locked: !flag(matches, "no-lock"),
         durability: durability(matches),
@@ -391,6 +391,11 @@ fn no_revision(text: &str) -> Failure {
     Failure::usage(format!(
         "--if-revision is '{text}'; give 12 to 64 digits of 0-9 and a-f, as memory-read FILE --revision prints them, or none"
     ))
+}
+
+fn schema(matches: &ArgMatches) -> Option<SchemaOf> {
+    let given: Option<OsString> = value(matches, "schema");
+    given.map(|file| if file == OWN_SCHEMA { SchemaOf::Document } else { SchemaOf::File(file.into()) })
 }
 
 fn answer(matches: &ArgMatches) -> Answer {

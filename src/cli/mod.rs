@@ -134,7 +134,7 @@ pub struct Update {
     pub may_change_type: bool,
     pub effect: Effect,
     /// What the new content has to fit.
-    pub schema: Option<PathBuf>,
+    pub schema: Option<SchemaOf>,
     pub durability: Durability,
     pub wait: Wait,
     pub client: Option<String>,
@@ -238,12 +238,20 @@ pub struct Write {
     pub answer: Answer,
     pub validate: bool,
     /// What the content has to fit.
-    pub schema: Option<PathBuf>,
+    pub schema: Option<SchemaOf>,
     pub backup: Option<Keep>,
     pub locked: bool,
     pub durability: Durability,
     pub wait: Wait,
     pub client: Option<String>,
+}
+
+/// Where the schema of a content is.
+#[derive(Debug)]
+pub enum SchemaOf {
+    File(PathBuf),
+    /// The content names it, as `$schema`.
+    Document,
 }
 
 /// Over which content a write may go.

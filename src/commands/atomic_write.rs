@@ -1,9 +1,11 @@
 //! `atomic-write`: new content for a file, all of it or nothing.
 
 use super::{
-    Exit, check_schema,
+    Exit,
     condition::{self, Outcome},
-    is_json_name, lock_folder, no_stack, own_command, refuse_special, resolve, restore, schema, tell_of_other_names,
+    is_json_name, lock_folder, no_stack, own_command, refuse_special, resolve, restore,
+    rule::Rule,
+    tell_of_other_names,
 };
 use crate::{
     cli::{self, Answer, Condition, Content},
@@ -18,9 +20,8 @@ use crate::{
     replace::{self, Replacement},
     report::Console,
     revision::Revision,
-    schema::Schema,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::{Fresh, paths::shown};
 use std::io::{self, Read};
 
 /// Writes the file.
@@ -33,13 +34,11 @@ pub fn run(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
-    let schema = schema(request.schema.as_deref())?;
+    let rule = Rule::prepare(request.schema.as_ref())?;
     // The content is complete before the lock is taken: a slow pipe keeps nobody waiting.
     let content = match &request.content {
-        Content::StandardInput => Some(checked(read_input()?, request, schema.as_ref())?),
-        Content::Text(text) => {
-            Some(checked(text.trim_end_matches('\n').as_bytes().to_vec(), request, schema.as_ref())?)
-        }
+        Content::StandardInput => Some(checked(read_input()?, request, &rule)?),
+        Content::Text(text) => Some(checked(text.trim_end_matches('\n').as_bytes().to_vec(), request, &rule)?),
         Content::Backup(_) => None,
     };
     let target = resolve(&request.file)?;
@@ -47,18 +46,20 @@ fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
     let put = |writer: Writer<'_>| {
         let current = match &request.condition {
             Condition::Any => None,
-            Condition::Revision(_) | Condition::Base(_) => condition::current(&target)?,
+            Condition::Revision(_) | Condition::Base(_) => {
+                // What the name stands for now, on a file server too. Without a directory there is no file either.
+                let _directory = Fresh::around(&target.path);
+                condition::current(&target)?
+            }
         };
         if let Condition::Revision(expected) = &request.condition {
             condition::check(expected, current.as_deref(), &target, request.answer, console)?;
         }
         match (&request.content, content) {
-            (Content::Backup(number), _) => {
-                restore::put_back(*number, request, &target, writer, schema.as_ref(), console)
-            }
+            (Content::Backup(number), _) => restore::put_back(*number, request, &target, writer, &rule, console),
             (_, content) => {
                 let content = content.unwrap_or_default();
-                let ours = with_theirs(request, content, current.as_deref(), &target, schema.as_ref(), console)?;
+                let ours = with_theirs(request, content, current.as_deref(), &target, &rule, console)?;
                 put(request, &target, writer, &ours.content, console)?;
                 Ok(ours)
             }
@@ -106,14 +107,14 @@ fn with_theirs(
     content: Vec<u8>,
     current: Option<&[u8]>,
     target: &Target,
-    schema: Option<&Schema>,
+    rule: &Rule,
     console: &Console,
 ) -> Result<Written, Failure> {
     let Condition::Base(base) = &request.condition else { return Ok(Written { content, kept: None }) };
     filter::on_large_stack(|| match condition::merged(base, &content, current, target, request.answer, console)? {
         Outcome::Untouched => Ok(Written { content, kept: None }),
         Outcome::Merged { document, layout, kept } => {
-            check_schema(schema, &document, &request.file)?;
+            rule.check(&document, &request.file)?;
             let mut content = Vec::new();
             document::write(&document, &layout, &mut content).map_err(Failure::from_output)?;
             content.push(b'\n');
@@ -159,14 +160,14 @@ fn read_input() -> Result<Vec<u8>, Failure> {
 }
 
 /// What will be in the file.
-fn checked(mut content: Vec<u8>, request: &cli::Write, schema: Option<&Schema>) -> Result<Vec<u8>, Failure> {
+fn checked(mut content: Vec<u8>, request: &cli::Write, rule: &Rule) -> Result<Vec<u8>, Failure> {
     if content.is_empty() {
         return Err(Failure::failed(format!(
             "there is no content for '{}': give it on standard input or with --content TEXT",
             shown(&request.file)
         )));
     }
-    if check(&content, request, schema)? {
+    if check(&content, request, rule)? {
         content.truncate(content.trim_ascii_end().len());
         content.push(b'\n');
     } else if let Content::Text(_) = request.content {
@@ -176,12 +177,12 @@ fn checked(mut content: Vec<u8>, request: &cli::Write, schema: Option<&Schema>) 
 }
 
 /// Refuses what is not as it has to be. Tells whether it has to be JSON.
-pub(super) fn check(content: &[u8], request: &cli::Write, schema: Option<&Schema>) -> Result<bool, Failure> {
-    let is_json = request.validate || schema.is_some() || is_json_name(&request.file);
+pub(super) fn check(content: &[u8], request: &cli::Write, rule: &Rule) -> Result<bool, Failure> {
+    let is_json = request.validate || !rule.is_any() || is_json_name(&request.file);
     let no_json = |error| Failure::from(error).about(format_args!("the new content for '{}'", shown(&request.file)));
-    if schema.is_some() {
+    if !rule.is_any() {
         let document = document::parse(content.to_vec()).map_err(no_json)?;
-        check_schema(schema, &document, &request.file)?;
+        rule.check(&document, &request.file)?;
     } else if is_json {
         document::check(content).map_err(no_json)?;
     }

@@ -1,8 +1,8 @@
 //! `memory-update`: read, filter and replace a JSON file under its lock.
 
 use super::{
-    Exit, check_schema, condition, is_json_name, lock_folder, no_stack, own_command, parse, program, refuse_special,
-    resolve, schema, tell_of_other_names,
+    Exit, condition, is_json_name, lock_folder, no_stack, own_command, parse, program, refuse_special, resolve,
+    rule::Rule, tell_of_other_names,
 };
 use crate::{
     cli::{Answer, Change, Effect, Program, Source, Update},
@@ -34,7 +34,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     // Everything that can fail without the lock fails before it is taken: a typo waits for nobody and blocks nobody.
     let change = Prepared::from(request)?;
     let seed = request.create.as_deref().map(seed).transpose()?;
-    let schema = schema(request.schema.as_deref())?;
+    let rule = Rule::prepare(request.schema.as_ref())?;
     if !is_json_name(&request.file) {
         return Err(Failure::failed(format!(
             "'{}' is not named *.json; memory-update changes JSON files only",
@@ -72,7 +72,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     };
     let old_kind = (!is_new).then(|| old.kind());
     let (new, guard) = change.apply(old, guard, &target, console)?;
-    check_schema(schema.as_ref(), &new, &target.given)?;
+    rule.check(&new, &target.given)?;
     refuse_change_of_type(old_kind, &new, request)?;
     let print = |out: &mut dyn Write| {
         document::write(&new, &request.layout, out)?;

@@ -12,6 +12,7 @@ pub mod memory_update;
 pub mod merge;
 pub mod program;
 mod restore;
+mod rule;
 pub mod show;
 pub mod with;
 
@@ -22,7 +23,6 @@ use crate::{
     lock::{folder::Folder, target::Target},
     replace::Replaced,
     report::Console,
-    schema::{Schema, Unusable},
     settings,
 };
 use memlatch_os::paths::shown;
@@ -101,21 +101,6 @@ fn own_command() -> Option<String> {
         }
     }
     Some(spelled.join(" "))
-}
-
-/// Makes a schema ready, if there is to be one. No lock is held yet.
-fn schema(file: Option<&Path>) -> Result<Option<Schema>, Failure> {
-    let Some(file) = file else { return Ok(None) };
-    let text = std::fs::read(file).map_err(|error| Unusable::unread(file, &error))?;
-    let document = document::parse(text).map_err(|error| Unusable::no_json(file, &error))?;
-    Ok(Some(Schema::compile(file, &document)?))
-}
-
-/// Refuses new content that does not fit the schema.
-fn check_schema(schema: Option<&Schema>, new: &Value, target: &Path) -> Result<(), Failure> {
-    let Some(schema) = schema else { return Ok(()) };
-    let tell = |misfit| Failure::failed(format!("the new content for '{}' {misfit}", shown(target)));
-    schema.check(new).map_err(tell)
 }
 
 /// There was no room for the stack of a filter or a schema.

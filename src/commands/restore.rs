@@ -5,6 +5,7 @@
 
 use super::{
     atomic_write::{self, Writer, Written},
+    rule::Rule,
     tell_of_other_names,
 };
 use crate::{
@@ -13,7 +14,6 @@ use crate::{
     lock::target::Target,
     replace::{self, Backup, Keep, Replacement},
     report::Console,
-    schema::Schema,
 };
 use memlatch_os::paths::shown;
 use std::time::SystemTime;
@@ -26,14 +26,14 @@ pub fn put_back(
     request: &cli::Write,
     target: &Target,
     writer: Writer<'_>,
-    schema: Option<&Schema>,
+    rule: &Rule,
     console: &Console,
 ) -> Result<Written, Failure> {
     let Some((content, model)) = replace::read_backup(&target.given, number)? else {
         return Err(missing(number, target)?);
     };
     let name = replace::backup_of(&target.given, number);
-    atomic_write::check(&content, request, schema).map_err(|failure| failure.about(shown(&name)))?;
+    atomic_write::check(&content, request, rule).map_err(|failure| failure.about(shown(&name)))?;
     let replacement = Replacement {
         target: &target.path,
         directory: &replace::open_directory(&target.path)?,

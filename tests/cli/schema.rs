@@ -204,3 +204,35 @@ fn every_example_schema_is_one_and_its_examples_fit() {
         sandbox.line("atomic-write example.json --content [] --schema").arg(&schema).ends(1).refuses();
     }
 }
+
+#[test]
+fn a_document_can_name_its_schema_itself() {
+    let sandbox = with_schema(SESSIONS);
+    fs::create_dir(sandbox.path("notes")).unwrap();
+    fs::create_dir(sandbox.path("schemas")).unwrap();
+    sandbox.write("schemas/sessions.json", SESSIONS);
+    sandbox.write("notes/b.json", "{\"$schema\":\"../schemas/sessions.json\",\"sessions\":[]}");
+    let update = "memory-update notes/b.json .sessions=[{id:\"s1\"}] -c --schema";
+    sandbox.line(update).succeeds();
+    let told = ["the new content for 'notes/b.json'", "../schemas/sessions.json'", "at /sessions/0/id: 5"];
+    sandbox.line("memory-update notes/b.json .sessions[0].id=5 --schema").ends(1).refuses().tells(told);
+    let kept = sandbox.read("notes/b.json");
+    let content = kept.replace("\"s1\"", "5");
+    sandbox.line("atomic-write notes/b.json --schema").stdin(&content).ends(1).refuses().tells(told);
+    sandbox.line("atomic-write notes/b.json --schema --content").arg(&kept).succeeds();
+    // What is merged is checked as well: each side fits, and both together do not.
+    sandbox.write("base.json", &kept);
+    let limit = SESSIONS.replace("\"type\": \"array\"", "\"type\": \"array\", \"maxItems\": 2");
+    sandbox.write("schemas/sessions.json", limit);
+    sandbox.line("memory-update notes/b.json .sessions+=[{id:\"theirs\"}] -c --schema").succeeds();
+    let ours = kept.trim_end().replace("]}", ",{\"id\":\"ours\"}]}");
+    let merge = sandbox.line("atomic-write notes/b.json --base base.json --schema").stdin(&ours);
+    merge.ends(1).refuses().tells(["has more than 2 items"]);
+    assert!(!sandbox.read("notes/b.json").contains("ours"));
+    // One that is not named, or is elsewhere.
+    sandbox.line("memory-update a.json . --schema").ends(1).refuses().tells(["names no schema", "--schema FILE"]);
+    sandbox.write("c.json", "{\"$schema\":\"https://example.com/s.json\"}");
+    sandbox.line("memory-update c.json . --schema").ends(1).refuses().tells(["nothing is fetched", "--schema FILE"]);
+    sandbox.write("d.json", "{\"$schema\":\"gone.json\"}");
+    sandbox.line("memory-update d.json . --schema").ends(1).refuses().tells(["gone.json", "cannot be read"]);
+}
