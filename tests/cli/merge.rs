@@ -56,6 +56,29 @@ fn clean_merges_have_what_both_sides_made() {
     }
 }
 
+/// `tests/merge/compare` merges the same cases with other programs.
+#[test]
+fn memory_files_merge_as_their_users_expect() {
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/merge/cases.json");
+    let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(cases).unwrap()).unwrap();
+    assert!(cases.len() >= 40, "{}", cases.len());
+    for case in cases {
+        let text = |side: &str| case[side].to_string();
+        let sandbox = three(&text("base"), &text("ours"), &text("theirs"));
+        let (group, name) = (&case["group"], &case["name"]);
+        let merged = sandbox.line(MERGE).output();
+        if case["expect"] == "conflict" {
+            assert_eq!(merged.status.code(), Some(1), "{group}, {name}: {merged:?}");
+        } else {
+            let result: Value = serde_json::from_slice(&merged.stdout).unwrap_or(Value::Null);
+            assert_eq!(result, case["expect"], "{group}, {name}: {merged:?}");
+        }
+        // Whether it conflicts does not depend on the side.
+        let turned = sandbox.line("memlatch merge base.json theirs.json ours.json").output();
+        assert_eq!(turned.status, merged.status, "{group}, {name}");
+    }
+}
+
 #[test]
 fn each_kind_of_conflict_names_its_path_and_both_values() {
     let cases = [
