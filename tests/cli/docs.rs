@@ -154,15 +154,19 @@ fn every_console_block_prints_what_the_page_shows() {
 }
 
 #[test]
-fn the_picture_is_what_a_terminal_shows() {
+fn the_pictures_are_what_a_terminal_shows() {
     if !available("python3") {
         return;
     }
-    let (sandbox, folder) = (Sandbox::new(), Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/picture"));
-    let call = sandbox.call([Path::new("python3"), &folder.join("record"), &sandbox.path("picture.svg")]);
-    call.env("MEMLATCH", BINARY).succeeds();
-    let kept = fs::read_to_string(folder.join("session.svg")).expect("the picture");
-    assert!(kept == sandbox.read("picture.svg"), "the terminal shows something else now; run docs/picture/record");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/picture");
+    for name in ["session", "thinking"] {
+        let sandbox = Sandbox::new();
+        let call = sandbox.call([Path::new("python3"), &folder.join("record")]).arg(name);
+        call.arg(sandbox.path("picture.svg")).env("MEMLATCH", BINARY).succeeds();
+        let kept = fs::read_to_string(folder.join(format!("{name}.svg"))).expect("the picture");
+        let drawn = sandbox.read("picture.svg");
+        assert!(kept == drawn, "the terminal shows something else in {name} now; run docs/picture/record");
+    }
 }
 
 #[test]
