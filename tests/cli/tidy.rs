@@ -74,6 +74,11 @@ fn the_filter_engine_alone_knows_jaq() {
 }
 
 #[test]
+fn one_file_knows_oniguruma() {
+    only_in(&["crates/jq/src/filter/regex/pattern.rs"], &["onig"]);
+}
+
+#[test]
 fn replacement_alone_knows_tempfile() {
     only_in(&["crates/replace/src/lib.rs"], &["tempfile"]);
 }

@@ -51,7 +51,7 @@ pub fn find(name: &str, arity: usize) -> Option<&'static str> {
 
 /// All functions that need no more than their implementation.
 fn tables() -> impl Iterator<Item = &'static (&'static str, &'static str, Run)> {
-    TABLE.iter().chain(math::TABLE).chain(loops::TABLE).chain(sorting::TABLE)
+    TABLE.iter().chain(math::TABLE).chain(loops::TABLE).chain(regex::TABLE).chain(sorting::TABLE)
 }
 
 /// The implementation of a native function.
@@ -270,12 +270,6 @@ static TABLE: &[(&str, &str, Run)] = &[
         Value::String(s) => Ok(Value::from(s.to_ascii_uppercase())),
         _ => fail("explode input must be a string"),
     })),
-    ("!match", "vvv", |mut cv| {
-        let test = cv.0.pop_var().truthy();
-        let flags = cv.0.pop_var();
-        let pattern = cv.0.pop_var();
-        give(regex::matches(&cv.1, &pattern, &flags, test))
-    }),
     ("!format", "v", unary!(formats::named)),
     ("@csv", "", plain!(formats::csv)),
     ("@tsv", "", plain!(formats::tsv)),
