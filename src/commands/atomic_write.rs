@@ -142,6 +142,7 @@ fn put(
         target: &target.path,
         directory: &replace::open_directory(&target.path)?,
         token: writer.token,
+        patience: request.wait.timeout,
         durability: request.durability,
         model: None,
         backup: request.backup.map(|keep| (target.given.as_path(), keep)),

@@ -91,6 +91,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         target: &target.path,
         directory: &directory,
         token: guard.token(),
+        patience: request.wait.timeout,
         durability: request.durability,
         model: None,
         backup: request.backup.map(|keep| (target.given.as_path(), keep)),

@@ -38,6 +38,7 @@ pub fn put_back(
         target: &target.path,
         directory: &replace::open_directory(&target.path)?,
         token: writer.token,
+        patience: request.wait.timeout,
         durability: request.durability,
         model: Some(&model),
         backup: Some((target.given.as_path(), Keep::All)),

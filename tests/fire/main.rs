@@ -21,4 +21,5 @@ mod properties;
 mod puppet;
 mod scene;
 mod schedules;
+mod shares;
 mod storms;

@@ -10,7 +10,7 @@
 use std::{
     collections::{HashMap, HashSet},
     ffi::c_long,
-    fs::File,
+    fs::{File, OpenOptions},
     io::{Read, Seek, SeekFrom, Write},
     os::unix::{fs::FileExt, process::CommandExt},
     process::{Command, Stdio},
@@ -56,6 +56,9 @@ pub enum Fate {
     Fail(i32),
     /// The call is made with its count of bytes cut down to this.
     Shorten(u64),
+    /// The call is made, and this is put in the place of the first word that it fills in: for statfs(2) the kind of file
+    /// system.
+    Claim(u64),
 }
 
 /// How a process ended.
@@ -78,8 +81,8 @@ pub struct Left {
 pub struct Puppet {
     pid: i32,
     threads: HashSet<i32>,
-    /// The calls that threads are in: index in `calls`, and the result to put in the place of the kernel's.
-    under_way: HashMap<i32, (usize, Option<i64>)>,
+    /// The calls that threads are in: index in `calls`, and what to put in the place of what the kernel says.
+    under_way: HashMap<i32, (usize, Option<Instead>)>,
     /// The thread that stands before a call, and that call.
     standing: Option<(i32, usize)>,
     calls: Vec<Made>,
@@ -87,6 +90,13 @@ pub struct Puppet {
     memory: Option<File>,
     stdout: File,
     stderr: File,
+}
+
+/// What is put in the place of what the kernel says.
+enum Instead {
+    Result(i64),
+    /// At the address in the second argument.
+    FirstWord(u64),
 }
 
 /// Runs a command to its end. Each call's fate is asked for before it is made.
@@ -132,7 +142,13 @@ impl Puppet {
         assert!(tid == pid && libc::WIFSTOPPED(status), "the stop after exec");
         let options = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_EXITKILL;
         request(libc::PTRACE_SETOPTIONS, pid, options as usize);
-        puppet.memory = Some(File::open(format!("/proc/{pid}/mem")).expect("the memory of a traced process"));
+        puppet.memory = Some(
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(format!("/proc/{pid}/mem"))
+                .expect("the memory of a traced process"),
+        );
         resume(pid, 0);
         puppet
     }
@@ -157,8 +173,9 @@ impl Puppet {
             Fate::Kill => return self.kill(),
             Fate::Fail(error) => {
                 registers::set(tid, registers::NUMBER, u64::MAX);
-                instead = Some(-i64::from(error));
+                instead = Some(Instead::Result(-i64::from(error)));
             }
+            Fate::Claim(word) => instead = Some(Instead::FirstWord(word)),
             Fate::Shorten(length) => {
                 let is_copy = self.calls[index].call.name == "copy_file_range";
                 registers::set(tid, if is_copy { registers::FIFTH } else { registers::THIRD }, length);
@@ -267,11 +284,21 @@ impl Puppet {
     fn at_a_call(&mut self, tid: i32) -> Step {
         match self.under_way.remove(&tid) {
             Some((index, instead)) => {
-                if let Some(result) = instead {
-                    registers::set(tid, registers::RESULT, result as u64);
+                let mut result = registers::info(tid).map(|info| info[3] as i64);
+                match instead {
+                    None => {}
+                    // A call that was not made has no result of the kernel's own.
+                    Some(Instead::Result(number)) => {
+                        registers::set(tid, registers::RESULT, number as u64);
+                        result = Some(number);
+                    }
+                    Some(Instead::FirstWord(word)) => {
+                        let (memory, address) = (self.memory.as_ref(), self.calls[index].call.args[1]);
+                        let written = memory.map(|memory| memory.write_all_at(&word.to_ne_bytes(), address));
+                        written.expect("a process").expect("memory that the call may fill in");
+                    }
                 }
-                // A call that was not made has no result of the kernel's own.
-                self.calls[index].result = instead.or(registers::info(tid).map(|info| info[3] as i64));
+                self.calls[index].result = result;
                 resume(tid, 0);
                 Step::Went
             }
@@ -431,6 +458,6 @@ fn name_of(number: c_long) -> String {
         munmap SYS_munmap mprotect SYS_mprotect brk SYS_brk ioctl SYS_ioctl getrandom SYS_getrandom
         rt_sigaction SYS_rt_sigaction rt_sigprocmask SYS_rt_sigprocmask rt_sigtimedwait SYS_rt_sigtimedwait
         wait4 SYS_wait4 waitid SYS_waitid pipe2 SYS_pipe2 dup2 SYS_dup2 sigaltstack SYS_sigaltstack uname SYS_uname
-        sched_getaffinity SYS_sched_getaffinity
+        sched_getaffinity SYS_sched_getaffinity statfs SYS_statfs fstatfs SYS_fstatfs
     }
 }

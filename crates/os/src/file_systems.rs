@@ -37,6 +37,11 @@ pub fn locks_can_be_lost(file: &std::fs::File) -> bool {
     imp::locks_can_be_lost(file)
 }
 
+/// Whether the file is on an SMB server. There nobody can take the name of a file that somebody has open (MS-FSCC 2.4.42).
+pub fn is_on_smb(file: &std::fs::File) -> bool {
+    imp::is_on_smb(file)
+}
+
 #[cfg(target_os = "linux")]
 mod imp {
     use std::{fs::File, path::Path};
@@ -44,6 +49,8 @@ mod imp {
     // The numbers are those of statfs(2), linux/magic.h, and the file systems' own sources.
     const NFS: u64 = 0x6969;
     const CEPH: u64 = 0x00c3_6400;
+    const CIFS: u64 = 0xff53_4d42;
+    const SMB2: u64 = 0xfe53_4d42;
     const LOCAL: [u64; 15] = [
         0xef53,      // ext2, ext3, ext4
         0x5846_5342, // XFS
@@ -73,6 +80,10 @@ mod imp {
         })
     }
 
+    pub fn is_on_smb(file: &File) -> bool {
+        rustix::fs::fstatfs(file).is_ok_and(|system| matches!(magic(system.f_type), CIFS | SMB2))
+    }
+
     pub fn locks_can_be_lost(file: &File) -> bool {
         rustix::fs::fstatfs(file).is_ok_and(|system| matches!(magic(system.f_type), NFS | CEPH))
     }
@@ -84,6 +95,10 @@ mod imp {
 
     pub fn is_remote(path: &Path) -> bool {
         rustix::fs::statfs(path).is_ok_and(|system| system.f_flags & libc::MNT_LOCAL as u32 == 0)
+    }
+
+    pub fn is_on_smb(file: &File) -> bool {
+        crate::file_system(file).is_some_and(|system| system.name == "smbfs")
     }
 
     pub fn locks_can_be_lost(file: &File) -> bool {

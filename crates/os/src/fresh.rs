@@ -49,6 +49,11 @@ impl Fresh {
         }
     }
 
+    /// Whether the directory is on an SMB server, see [`crate::file_systems::is_on_smb`].
+    pub fn is_on_smb(&self) -> bool {
+        crate::file_systems::is_on_smb(&self.0)
+    }
+
     /// Waits until the names in the directory are on the medium.
     pub fn sync(&self) -> io::Result<()> {
         self.0.sync_all()

@@ -11,6 +11,7 @@
 //! An NFS client renames a file that somebody on its machine has open aside before another takes its name (`nfs_rename`
 //! in the kernel's fs/nfs/dir.c), so whoever replaces a file must have closed it, and what others have open may be missing
 //! for a moment. Hard links are split: the name that is written gets a new file.
+//! An SMB server refuses to replace a file that somebody has open; that is tried again for a while.
 //! The disk is trusted to keep what it has acknowledged.
 
 use memlatch_os::{Fresh, copy_attributes, is_mount_point, paths::folder_of};
@@ -21,6 +22,8 @@ use std::{
     io::{self, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 use tempfile::{Builder, NamedTempFile};
 
@@ -30,6 +33,9 @@ mod model;
 use backup::back_up;
 pub use backup::{Backup, Keep, backup_of, backups, close_gap, read_backup};
 pub use model::Model;
+
+/// No server tells when a file is closed. A reader has one open for less.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// Whether the medium must have the data before success is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +107,8 @@ pub struct Replacement<'a> {
     pub model: Option<&'a Model>,
     /// For which name the old content is backed up, and how many backups stay.
     pub backup: Option<(&'a Path, Keep)>,
+    /// How long to try to take the name of a file that somebody has open, on a server that does not allow that.
+    pub patience: Duration,
     /// Asked before anything visible changes, and right before the rename: whether the writer may still write.
     pub permit: &'a dyn Fn() -> io::Result<()>,
 }
@@ -117,7 +125,7 @@ pub fn replace(
     replacement: &Replacement<'_>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Replaced, Error> {
-    let Replacement { target, directory, token, durability, model, backup, permit } = *replacement;
+    let Replacement { target, directory, token, durability, model, backup, permit, patience: _ } = *replacement;
     let old = Model::at(target)?;
     let other_names = old.as_ref().map_or(0, |old| old.facts.nlink().saturating_sub(1));
     let old = old.as_ref().or(model);
@@ -145,11 +153,7 @@ pub fn replace(
         }
         None => None,
     };
-    is_permitted()?;
-    temporary.persist(target).map_err(|failed| match is_mount_point(target) {
-        true => mounted(target),
-        false => Error::at("replace", target)(failed.error),
-    })?;
+    put_in_place(temporary, replacement)?;
     if durability == Durability::Synced {
         let path = folder_of(target);
         directory
@@ -157,6 +161,38 @@ pub fn replace(
             .map_err(|source| Error { aftermath: Aftermath::Visible, ..Error::at("sync the folder", path)(source) })?;
     }
     Ok(Replaced { freed, other_names })
+}
+
+/// Gives the complete file the target's name.
+fn put_in_place(mut temporary: NamedTempFile, replacement: &Replacement<'_>) -> Result<(), Error> {
+    let target = replacement.target;
+    let begun = Instant::now();
+    loop {
+        (replacement.permit)().map_err(Error::at("replace", target))?;
+        let failed = match temporary.persist(target) {
+            Ok(_) => return Ok(()),
+            Err(failed) => failed,
+        };
+        let may_be_open = matches!(failed.error.raw_os_error(), Some(libc::EACCES | libc::EBUSY));
+        if may_be_open && is_mount_point(target) {
+            return Err(mounted(target));
+        }
+        if !may_be_open || !replacement.directory.is_on_smb() {
+            return Err(Error::at("replace", target)(failed.error));
+        }
+        if begun.elapsed() >= replacement.patience {
+            return Err(Error::at("replace", target)(io::Error::new(
+                failed.error.kind(),
+                format!(
+                    "{}; it is on an SMB server, which replaces no file that a program has open: close it there, or wait longer \
+                 with --timeout",
+                    failed.error
+                ),
+            )));
+        }
+        temporary = failed.file;
+        thread::sleep(BETWEEN_TRIES.min(replacement.patience));
+    }
 }
 
 /// What a replacement did beside giving the target its new content.
