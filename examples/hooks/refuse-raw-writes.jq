@@ -1,5 +1,5 @@
 # A hook's event -> its name, then the memory files that the tool call would write past their lock, each a string.
-# The event is Claude Code's PreToolUse, or Cursor's beforeShellExecution or preToolUse.
+# The event is PreToolUse of Claude Code or Codex, BeforeTool of Gemini CLI, or beforeShellExecution or preToolUse of Cursor.
 
 # Whether a path is a memory file's. This is the line to change where memory files lie elsewhere.
 def is_memory_file: test("(^|/)memory/(.*/)?[^/]+\\.json$");
@@ -43,13 +43,22 @@ def written:
 	  elif $name == "dd" then .[] | select(startswith("of=")) | .[3:]
 	  elif $name | test("^(sed|perl|ruby|yq|gojq|jaq)$") then
 		if any(.[]; test("^-[a-zA-Z]*i|^--in-?place")) then operands[] else empty end
+	  elif $name == "git" then
+		operands as $words
+		| if ($words | first // "") | test("^(checkout|restore|rm|mv|stash)$") then $words[1:][] else empty end
 	  elif $name | test("^(curl|wget)$") then
 		. as $words | range(1; length) | select($words[. - 1] | test("^(-o|-O|--output|--output-document)$")) | $words[.]
 	  else empty end;
 
+def absolute($folder): if test("^[/~$]") then . else "\($folder)/\(.)" end;
+
+# The files of a patch, as Codex gives them to its tool apply_patch or to a command of that name.
+def patched:
+	select(contains("*** Begin Patch")) | split("\n")[]
+	| capture("^\\*\\*\\* ((Add|Update|Delete) File|Move to): (?<file>.*[^ \\t\\r])").file;
+
 # A command's text and the folder that it starts in -> the memory files that it writes to.
 def raw_writes($folder):
-	def absolute($folder): if test("^[/~$]") then . else "\($folder)/\(.)" end;
 	foreach (without_heredocs | tokens | commands[]) as $command ({folder: $folder, found: []};
 		($command.words | program) as $words
 		| if ($words | name) == "cd" then .folder as $from | .folder = ($words[1] // "~" | absolute($from)) else . end
@@ -68,6 +77,10 @@ def inline_program:
 .hook_event_name // "",
 ((.command // .tool_input.command // "") as $command
 | (.cwd // "") as $folder
-| [(.tool_input | objects | .file_path, .path, .notebook_path | strings | select(is_memory_file)),
-	($command | raw_writes($folder), inline_program)]
+# Tools that only look at files; Claude Code, Gemini CLI and opencode call them so.
+| ((.tool_name // "") | test("^(Read|NotebookRead|Grep|Glob|LS|read|grep|glob|list|read_file|read_many_files|list_directory|search_file_content)$")) as $looks
+| [if $looks then empty else
+	(.tool_input | objects | .file_path, .path, .notebook_path | strings | absolute($folder) | select(is_memory_file)) end,
+	($command | patched | absolute($folder) | select(is_memory_file)),
+	(if .tool_name == "apply_patch" then empty else $command | raw_writes($folder), inline_program end)]
 | unique[])

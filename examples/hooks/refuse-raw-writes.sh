@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Refuses tool calls that write to a memory file past its lock, and says what to do instead. For Claude Code it is a
-# PreToolUse hook: exit status 2 refuses, and stderr goes to the model. For Cursor it is a beforeShellExecution or
-# preToolUse hook: the answer is JSON on stdout. Both give the call as JSON on stdin.
+# Refuses tool calls that write to a memory file past its lock, and says what to do instead. It is a PreToolUse hook of Claude
+# Code and Codex, and a BeforeTool hook of Gemini CLI: exit status 2 refuses, and stderr goes to the model. For Cursor it is a
+# beforeShellExecution or preToolUse hook: the answer is JSON on stdout. All give the call as JSON on stdin.
 # It is a reminder and not a wall: a command can hide what it writes.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -25,7 +25,7 @@ reason="Memory files are shared with other clients: write to them under their lo
   several commands:   file-lock with FILE -- COMMAND"
 
 case $event in
-PreToolUse)
+PreToolUse | BeforeTool)
 	if [[ $files ]]; then
 		printf '%s\n' "$reason" >&2
 		exit 2
@@ -40,7 +40,7 @@ beforeShellExecution | preToolUse)
 	fi
 	;;
 *)
-	echo "refuse-raw-writes.sh: '$event' is no event that it knows; nothing was checked" >&2
+	echo "refuse-raw-writes.sh: the event '$event' is unknown, so nothing was checked" >&2
 	exit 1
 	;;
 esac

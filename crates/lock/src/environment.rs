@@ -31,8 +31,8 @@ pub const CLIENTS: [Client; 5] = [
         marks: &["CURSOR_AGENT"],
         pid: None,
     },
-    Client { name: "codex", programs: &["codex"], marks: &["CODEX_SANDBOX", "CODEX_THREAD_ID"], pid: None },
-    Client { name: "gemini", programs: &["gemini"], marks: &["GEMINI_CLI"], pid: None },
+    Client { name: "codex", programs: &["codex"], marks: &["CODEX_SANDBOX", "CODEX_THREAD_ID", "CODEX_CI"], pid: None },
+    Client { name: "gemini", programs: &["gemini", "gemini.js"], marks: &["GEMINI_CLI"], pid: None },
     Client { name: "opencode", programs: &["opencode"], marks: &["OPENCODE"], pid: Some("OPENCODE_PID") },
 ];
 
@@ -44,10 +44,10 @@ impl Client {
     }
 }
 
-/// Whether an AI client runs this command, as far as the environment tells. `AI_AGENT` is what several agree on.
+/// Whether an AI client runs this command, as far as the environment tells. `AI_AGENT` and `AGENT` are what several agree on.
 pub fn is_in_client() -> bool {
     let marks = CLIENTS.iter().flat_map(|client| client.marks.iter().copied().chain(client.pid));
-    marks.chain(["AI_AGENT"]).any(|mark| value(mark).is_some())
+    marks.chain(["AI_AGENT", "AGENT"]).any(|mark| value(mark).is_some())
 }
 
 /// The variable by which `with` tells its command, and what that starts, which holds they work under.
