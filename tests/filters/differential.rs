@@ -1,19 +1,10 @@
 //! Random programs on random documents, here and in a real jq 1.8.
 //!
-//! jq is named by `JQ`, or is the `jq` on the path if that is a 1.8; without one nothing is
-//! compared. Differences that are known are listed in docs/filters.md; the generator leaves them out.
+//! Differences that are known are listed in docs/filters.md; the generator leaves them out.
 
+use crate::real_jq;
 use crate::run::{run, same};
 use proptest::prelude::*;
-use std::io::Write;
-use std::process::{Command, Stdio};
-
-/// The jq to compare with.
-fn jq() -> Option<String> {
-    let name = std::env::var("JQ").unwrap_or_else(|_| "jq".into());
-    let version = Command::new(&name).arg("--version").output().ok()?;
-    String::from_utf8_lossy(&version.stdout).starts_with("jq-1.8").then_some(name)
-}
 
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -180,16 +171,7 @@ fn program() -> impl Strategy<Value = String> {
 
 /// What jq prints, and its error.
 fn ask(jq: &str, program: &str, input: &str) -> (Vec<String>, Option<String>) {
-    let mut child = Command::new(jq)
-        .args(["-c", program])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("jq starts");
-    // jq may end without reading its input.
-    _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
-    let output = child.wait_with_output().expect("jq ends");
+    let output = real_jq::run(jq, &["-c", program], input);
     let lines = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     let message = message.strip_suffix('\n').unwrap_or(&message).to_owned();
@@ -200,7 +182,7 @@ fn ask(jq: &str, program: &str, input: &str) -> (Vec<String>, Option<String>) {
 
 #[test]
 fn random_programs_give_what_a_real_jq_gives() {
-    let Some(jq) = jq() else { return };
+    let Some(jq) = real_jq::find() else { return };
     let cases = std::env::var("MEMLATCH_DIFFERENTIAL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(200);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(program in program(), input in json())| {
@@ -215,7 +197,7 @@ fn random_programs_give_what_a_real_jq_gives() {
 
 #[test]
 fn documents_print_as_a_real_jq_prints_them() {
-    let Some(jq) = jq() else { return };
+    let Some(jq) = real_jq::find() else { return };
     let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(documents in prop::collection::vec(json(), 20))| {
         use memlatch_jq::document::{Indent, Layout, parse, write};
@@ -233,12 +215,8 @@ fn documents_print_as_a_real_jq_prints_them() {
                 write(&value, &Layout { indent, sort_keys }, &mut ours).expect("memory takes everything");
                 ours.push(b'\n');
             }
-            let mut child = Command::new(&jq).args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("jq starts");
             let all = documents.join("\n").replace("1e3", "1000");
-            let mut stdin = child.stdin.take().expect("it is piped");
-            let writer = std::thread::spawn(move || stdin.write_all(all.as_bytes()));
-            let theirs = child.wait_with_output().expect("jq ends").stdout;
-            writer.join().expect("no panic").expect("jq reads everything");
+            let theirs = real_jq::run(&jq, options, &all).stdout;
             prop_assert_eq!(String::from_utf8_lossy(&ours), String::from_utf8_lossy(&theirs));
         }
     });

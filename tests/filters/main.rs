@@ -4,6 +4,8 @@ mod conformance;
 mod differential;
 mod limits;
 mod modules;
+mod real_jq;
+mod regex;
 mod run;
 mod table;
 mod tools;
