@@ -132,8 +132,9 @@ pub fn from_uri(v: Value) -> Outcome {
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 pub fn base64(v: Value) -> Outcome {
-    let mut out = String::new();
-    for chunk in text(&v).as_bytes().chunks(3) {
+    let text = text(&v);
+    let mut out = String::with_capacity(text.len().div_ceil(3) * 4);
+    for chunk in text.as_bytes().chunks(3) {
         let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for i in 0..4 {
@@ -146,26 +147,35 @@ pub fn base64(v: Value) -> Outcome {
     Ok(Value::from(out))
 }
 
+/// What each byte of base64 stands for; 64 for those that stand for nothing.
+const SIXES: [u8; 256] = {
+    let mut sixes = [64; 256];
+    let mut i = 0;
+    while i < ALPHABET.len() {
+        sixes[ALPHABET[i] as usize] = i as u8;
+        i += 1;
+    }
+    sixes
+};
+
 pub fn from_base64(v: Value) -> Outcome {
     let s = text(&v);
-    let body = s.trim_end_matches('=');
-    let mut out = Vec::new();
-    let (mut bits, mut count) = (0u32, 0);
-    for b in body.bytes() {
-        let Some(six) = ALPHABET.iter().position(|a| *a == b) else {
+    let body = s.trim_end_matches('=').as_bytes();
+    let mut out = Vec::with_capacity(body.len() / 4 * 3 + 3);
+    for chunk in body.chunks(4) {
+        let sixes = chunk.iter().map(|byte| SIXES[usize::from(*byte)]);
+        if sixes.clone().any(|six| six == 64) {
             return Value::from(s).fail_alone("is not valid base64 data");
-        };
-        bits = bits << 6 | six as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
         }
+        // Missing ones are zeros: 24 bits, of which as many bytes count as are whole.
+        let bits = sixes.enumerate().fold(0u32, |bits, (i, six)| bits | u32::from(six) << (18 - 6 * i));
+        let whole = chunk.len() * 6 / 8;
+        out.extend_from_slice(&bits.to_be_bytes()[1..1 + whole]);
     }
-    if count == 6 {
+    if body.len() % 4 == 1 {
         return Value::from(s).fail_alone("trailing base64 byte found");
     }
-    Ok(Value::from(as_text(&out)))
+    Ok(Value::from(String::from_utf8(out).unwrap_or_else(|e| as_text(e.as_bytes()))))
 }
 
 /// Bytes as text, with U+FFFD where jq puts it: once for a character that is cut off at the end, with all that is left,
