@@ -9,9 +9,9 @@ import subprocess
 
 from .bench import Result
 
-LIMIT = 40
+LIMIT = 10
 MEMORY = 6 << 20  # KB
-RUNS = 3
+RUNS = 2
 
 # Filter, N, and what it reads: `null`, or a maker of the document. $n in the filter is N.
 NOTHING = "null"
@@ -132,7 +132,7 @@ def best(bench, commands):
         for name, command in commands.items():
             so_far, peak = found.get(name, (None, 0))
             # What failed fails again, and long runs vary little.
-            if turn == 0 or so_far and so_far < 1:
+            if turn == 0 or so_far and so_far < 0.5:
                 seconds, memory = cpu(bench, command)
                 known = [s for s in (so_far, seconds) if s]
                 found[name] = (min(known) if known else None, max(peak, memory))
@@ -150,7 +150,7 @@ def shown(seconds):
 
 def cpu(bench, command):
     """The processor's seconds and the peak of memory in MB of one run; no seconds if it fails or takes too long."""
-    limited = ["sh", "-c", f'ulimit -t {LIMIT} -v {MEMORY}; exec "$@"', "sh", *command]
+    limited = ["sh", "-c", f'ulimit -t {LIMIT}; ulimit -v {MEMORY}; exec "$@"', "sh", *command]
     done = subprocess.run([bench.drive, "compare", "1", *limited], env=bench.environment, cwd=bench.work,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     if done.returncode != 0:
