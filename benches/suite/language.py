@@ -29,6 +29,14 @@ def members(n):
     return {f"key{i}": i for i in range(n)}
 
 
+def lines(n):
+    return "\n".join(f"line {i},with,parts" for i in range(n))
+
+
+def accents(n):
+    return "é" * n
+
+
 def rows():
     """(group, filter, N, document)"""
     build = "Strings and arrays that grow"
@@ -59,6 +67,19 @@ def rows():
     yield search, "any(.[]; .id == -1)", 200_000, records
     yield search, "index(\"text 199999\")", 200_000, strings
     yield search, "INDEX(.id) | length", 100_000, records
+    expressions = "Regular expressions"
+    yield expressions, '[splits("\\n")] | length', 60_000, lines
+    yield expressions, '[splits("\\n") | split(",")] | length', 50_000, lines
+    yield expressions, 'gsub("1"; "b") | length', 50_000, lines
+    yield expressions, 'gsub("é"; "e") | length', 300_000, accents
+    yield expressions, '[scan("\\\\w+")] | length', 60_000, lines
+    yield expressions, '[match("l(i)ne"; "g").offset] | add', 50_000, lines
+    yield expressions, 'test("nothing like it")', 500_000, lines
+    yield expressions, 'map(test("[0-9]$")) | length', 200_000, strings
+    yield expressions, 'map(split(" "; null)) | length', 50_000, strings
+    yield expressions, 'map(sub("1"; "x")) | length', 50_000, strings
+    yield expressions, 'map(capture("(?<n>[0-9]+)")) | length', 50_000, strings
+    yield expressions, 'test("(?=x)zz")', 1_000_000, accents
     sort = "Sorting and grouping"
     yield sort, "[range($n) | . * 7919 % 1000003] | sort | length", 1_000_000, NOTHING
     yield sort, "[range($n)] | group_by(. % 10) | length", 1_000_000, NOTHING
