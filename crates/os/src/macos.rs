@@ -28,7 +28,7 @@ pub fn pid_namespace() -> Option<String> {
     None
 }
 
-/// What the system says about `pid`, or `None` if there is no such process.
+/// There are no sandboxes that hide processes.
 pub fn sees_all_processes() -> bool {
     true
 }
@@ -38,6 +38,7 @@ pub fn is_namespace_empty(_name: &str, _user: u32) -> bool {
     false
 }
 
+/// What the system says about `pid`, or `None` if there is no such process.
 pub fn look_up(pid: Pid) -> Option<Process> {
     let info = facts(pid)?;
     Some(Process {
