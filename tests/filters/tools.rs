@@ -63,7 +63,7 @@ fn try_case(case: &Case, folder: &Path) -> Result<(), String> {
         return Ok(());
     }
     let updated = tool(folder, "memory-update")
-        .args(["-c", "--no-sync", "case.json", "--"])
+        .args(["-c", "--no-sync", "--allow-type-change", "case.json", "--"])
         .arg(&case.program)
         .output()
         .map_err(|e| e.to_string())?;
