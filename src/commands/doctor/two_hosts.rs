@@ -115,6 +115,7 @@ fn hold(table: &Table, console: &Console) -> Result<Exit, Failure> {
     }
     let nonce = new_token();
     offer["nonce"] = json!(nonce);
+    table.write("offer", &offer)?;
     console.info(format_args!(
         "holding a lock in '{}'; now run 'memlatch doctor --probe' on the other machine",
         shown(table.folder.path())
