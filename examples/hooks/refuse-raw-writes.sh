@@ -21,7 +21,7 @@ verdict=$(memory-read "$call" --no-lock -r -f "$here/refuse-raw-writes.jq")
 reason="Memory files are shared with other clients: write to them under their lock.
   refused:            ${files//$'\n'/, }
   to change a file:   memory-update FILE 'FILTER' --arg NAME TEXT --argjson NAME JSON
-  to replace a file:  atomic-write FILE < NEW-CONTENT
+  to replace a file:  atomic-write FILE --base REVISION < NEW-CONTENT (memory-read FILE --revision, when you read it)
   several commands:   file-lock with FILE -- COMMAND"
 
 case $event in
