@@ -74,9 +74,9 @@ class Machine:
             try:
                 line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
             except queue.Empty:
-                line = None
+                raise RuntimeError(f"{self.host} gave no answer for {patience} s") from None
             if line is None:
-                raise RuntimeError(f"{self.host} gave no answer:\n" + "\n".join(self.log[-40:]))
+                raise RuntimeError(f"{self.host}: its kernel ended with {self.process.wait()}")
             self.log.append(line)
             if anywhere and mark in line:
                 return line
