@@ -6,6 +6,7 @@
 pub mod multicall;
 
 pub mod cli;
+mod clients;
 pub mod help;
 pub mod settings;
 

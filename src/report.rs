@@ -4,6 +4,7 @@ pub mod table;
 pub mod terminal;
 
 use crate::{
+    clients,
     diff::Style,
     failure::{Failure, Kind},
     lock::{Event, Observer, info::Info},
@@ -144,7 +145,7 @@ impl Observer for Console {
             Event::Released => self.debug("Lock released"),
             Event::Waiting { target, holder, timeout } => {
                 let text = format!("waiting for the lock on '{}'{}", shown(target), held_by(holder));
-                match (self.is_terminal, settings::is_in_client()) {
+                match (self.is_terminal, clients::runs_this()) {
                     (true, _) => self.info(text),
                     // Nobody presses Ctrl-C there: how long it can take is what they have to know.
                     (false, true) => self.info(format_args!("{text}; for {} at most", in_seconds(timeout))),
@@ -152,7 +153,7 @@ impl Observer for Console {
                 }
             }
             Event::StillWaiting { target, holder, waited, timeout } => {
-                if !self.is_terminal && settings::is_in_client() {
+                if !self.is_terminal && clients::runs_this() {
                     self.info(format_args!(
                         "still waiting for the lock on '{}' after {} of {}{}",
                         shown(target),

@@ -1,7 +1,6 @@
 //! The environment variables, one function each. Unset and empty are the same, as in the shell's `${NAME:-default}`.
 
-pub use memlatch_lock::environment::{INSIDE, Owner, inside, is_in_client};
-
+use crate::lock::lease::Owner;
 use memlatch_os::paths::shown;
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
@@ -50,6 +49,15 @@ pub fn lock_timeout() -> Result<Duration, Error> {
 pub fn lock_retry() -> Result<Duration, Error> {
     // Zero would look without a pause.
     Ok(seconds_in("LOCK_RETRY", 0.1)?.max(Duration::from_millis(1)))
+}
+
+/// The variable by which `with` tells its command, and what that starts, which holds they work under.
+pub const INSIDE: &str = "MEMLATCH_INSIDE";
+
+/// The tokens of the holds that this process was started under.
+pub fn inside() -> Vec<String> {
+    let tokens = value(INSIDE).unwrap_or_default();
+    tokens.to_string_lossy().split(',').filter(|token| !token.is_empty()).map(str::to_owned).collect()
 }
 
 /// The process that owns what `acquire` takes: `LOCK_OWNER`.
@@ -141,6 +149,7 @@ fn seconds_in(name: &str, default: f64) -> Result<Duration, Error> {
     }
 }
 
-fn value(name: &str) -> Option<OsString> {
+/// A variable that has a value.
+pub fn value(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

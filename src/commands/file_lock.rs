@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     cli::{Acquire, Release},
+    clients,
     failure::{Failure, Kind},
     lock::{
         Claim, Error,
@@ -34,7 +35,7 @@ pub fn acquire(request: &Acquire, console: &Console) -> Result<Exit, Failure> {
         refuse_endless_lease_in_sandbox(request)?;
     }
     let claim = Claim { kind: info::Kind::Lease, command: None, client: request.client.clone() };
-    let guard = lease::acquire(&folder, &target, &claim, request.terms, request.wait, console)?;
+    let guard = lease::acquire(&folder, &target, &claim, request.terms, &clients::known(), request.wait, console)?;
     if process::is_silenced() {
         guard.release(console)?;
         return Ok(Exit(0));

@@ -241,7 +241,7 @@ fn call_function(name: &str, old: &Value, guard: &Guard) -> Result<Value, Failur
     input.push(b'\n');
     let mut tokens = settings::inside();
     tokens.push(guard.token().to_owned());
-    process::hear_of_children();
+    process::reset_child_signal();
     // The name is an argument, not part of the program: bash calls what it names and evaluates nothing.
     let mut bash = Command::new("bash")
         .args(["-c", "\"$0\"", name])

@@ -34,7 +34,7 @@ pub struct Exit(pub u8);
 
 /// The user's lock folder.
 fn lock_folder() -> Result<Folder, Failure> {
-    Ok(Folder::at(settings::lock_folder()?))
+    Ok(Folder::at(settings::lock_folder()?).inside(settings::inside()))
 }
 
 /// Finds out which file is meant.

@@ -36,7 +36,7 @@ fn section(page: &str, title: &str) -> String {
 
 /// Each variable that is read, by the sources that may read the environment.
 fn variables() -> BTreeSet<String> {
-    let settings = ["src/settings.rs", "crates/lock/src/environment.rs"].map(source).concat();
+    let settings = ["src/settings.rs", "src/clients.rs"].map(source).concat();
     let language = source("crates/jq/src/filter/dates.rs");
     let reads = language.lines().filter(|line| line.contains("var_os(")).collect::<String>();
     let words = [settings, reads].concat();

@@ -109,7 +109,7 @@ impl Protocol {
         }
     }
 
-    /// Whether process `i` waits, or goes away when it would have to (`Wait::NOT`).
+    /// Whether process `i` waits, or goes away when it would have to (`Wait::TRY_ONCE`).
     fn waits(&self, p: &Process) -> bool {
         match p.errand {
             Errand::Enter | Errand::Pass => true,
@@ -118,7 +118,7 @@ impl Protocol {
         }
     }
 
-    /// `Turn::Gone`.
+    /// `Turn::OuterEnded`.
     fn gone(&self, p: &mut Process) {
         let at = p.at as usize;
         p.guards[at] = CLOSED;

@@ -105,7 +105,7 @@ fn nobody_goes_round_in_circles() {
 fn the_steps_are_those_of_the_code() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("a file of the project");
-    let names = ["contend", "ending", "folder", "guard", "lease", "census", "lib"].map(|name| format!("crates/lock/src/{name}.rs"));
+    let names = ["contend", "contend/clearing", "ending", "folder", "guard", "holder", "lease", "census", "lib"].map(|name| format!("crates/lock/src/{name}.rs"));
     let code: String = names.iter().map(|name| read(name)).chain([read("crates/os/src/lib.rs")]).collect();
     let page = read("docs/locking.md");
     let (_, table) = page.split_once("## The protocol as a model").expect("the model's section");

@@ -2,8 +2,7 @@
 
 use super::{
     Error, Observer, Wait,
-    contend::{Contender, Turn, judge},
-    ending,
+    contend::{Contender, Turn, clearing},
     folder::{Folder, LockDir, ignore_missing},
     guard::{self, Mode},
     holder::{Cause, Here, State},
@@ -71,18 +70,9 @@ pub fn look_at_each(folder: &Folder) -> Result<Vec<Result<Sighting, Error>>, Err
 fn observe(here: &Here, id: &LockId, level: Level) -> Result<Option<Sighting>, Error> {
     let Some(dir) = LockDir::read(&level.dir)? else { return Ok(None) };
     let asks_guard = dir.info.as_ref().map_or(dir.made_by_us, |info| info.kind.keeps_guard());
-    let state = judge(here, &dir, !(asks_guard && is_guarded(&level)?));
+    let state = here.judge(&dir, !(asks_guard && guard::is_locked(&level.guard)?));
     let inside = observe(here, id, level.inside())?.map(Box::new);
     Ok(Some(Sighting { id: id.clone(), level, info: dir.info, state, inside }))
-}
-
-/// Whether somebody keeps the guard of `level` for itself.
-pub fn is_guarded(level: &Level) -> Result<bool, Error> {
-    match guard::open(&level.guard, Mode::Shared, None) {
-        Ok(file) => Ok(!guard::try_lock(&file, Mode::Shared).map_err(Error::io("look at the guard", &level.guard))?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io("open the guard", &level.guard)(error)),
-    }
 }
 
 /// Removes the locks of the dead, their temporary files, and guards that nobody uses.
@@ -133,13 +123,13 @@ fn retire(
     let level = folder.level(id);
     let path = PathBuf::from(id.as_str());
     let target = Target { given: path.clone(), path, id: id.clone() };
-    let mut contender = Contender::knowing(Rc::clone(here), folder, &target, Wait::NOT, observer);
+    let mut contender = Contender::knowing(Rc::clone(here), folder, &target, Wait::TRY_ONCE, observer);
     let Some(_file) = contender.lock_from_inside(&level)? else { return Ok(None) };
     let Some(dir) = LockDir::read(&level.dir)? else { return Ok(None) };
-    match judge(contender.here(), &dir, true) {
-        State::Dead(cause) => match ending::retire(&mut contender, &level, &dir)? {
+    match contender.here().judge(&dir, true) {
+        State::Dead(cause) => match clearing::retire(&mut contender, &level, &dir)? {
             Turn::Taken(()) => Ok(Some((dir.info, cause))),
-            Turn::Inside | Turn::Gone => Ok(None),
+            Turn::Inside | Turn::OuterEnded => Ok(None),
         },
         State::Alive | State::Unknown(_) => Ok(None),
     }

@@ -5,10 +5,18 @@
 //! stale variable can do is to be of no use.
 
 use super::Error;
-use crate::{
-    environment::{CLIENTS, Client},
-    process::{self, Process},
-};
+use crate::process::{self, Pid, Process};
+
+/// An AI client, and how it can be known.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub name: &'static str,
+    /// The names of its program, in lower case.
+    pub programs: &'static [&'static str],
+    /// The PID that it has told its commands. A shell that outlived the client, or was never its own, may have inherited
+    /// that all the same.
+    pub told_pid: Option<Pid>,
+}
 
 /// Programs that run another one, which they are given as their first argument.
 const INTERPRETERS: [&str; 5] = ["node", "bun", "deno", "python", "python3"];
@@ -21,11 +29,11 @@ const WITH_VALUE: [&str; 5] = ["-o", "+o", "-O", "--rcfile", "--init-file"];
 /// # Errors
 ///
 /// [`Error::Refused`] if there is none: then no other process is as good.
-pub fn nearest(lineage: &[Process]) -> Result<Process, Error> {
+pub fn nearest(lineage: &[Process], clients: &[Client]) -> Result<Process, Error> {
     let ancestors = lineage.get(1..).unwrap_or_default();
-    let client = ancestors.iter().find(|process| !process.zombie && recognise(process).is_some());
+    let client = ancestors.iter().find(|process| !process.zombie && recognise(process, clients).is_some());
     client.cloned().ok_or_else(|| {
-        let told = CLIENTS.iter().filter_map(|client| Some((client.name, client.told_pid()?)));
+        let told = clients.iter().filter_map(|client| Some((client.name, client.told_pid?)));
         let strangers: String =
             told.map(|(name, pid)| format!("; the PID {pid} that {name} tells is none of them")).collect();
         Error::Refused(format!(
@@ -39,12 +47,12 @@ pub fn nearest(lineage: &[Process]) -> Result<Process, Error> {
 ///
 /// Such an owner is a shell with `-c` right below the client, or below further such shells. A shell that runs a script
 /// from a file is none: the script may well be what the lock is for. Nor is one whose command releases a lock itself.
-pub fn of_fleeting(owner: &Process, words: &[String]) -> Option<&'static str> {
+pub fn of_fleeting(owner: &Process, words: &[String], clients: &[Client]) -> Option<&'static str> {
     if given_command(words)?.contains("release") {
         return None;
     }
     for process in process::lineage_of(owner.pid).get(1..)? {
-        if let Some(client) = recognise(process) {
+        if let Some(client) = recognise(process, clients) {
             return Some(client.name);
         }
         given_command(&process::words(process.pid)?)?;
@@ -52,14 +60,14 @@ pub fn of_fleeting(owner: &Process, words: &[String]) -> Option<&'static str> {
     None
 }
 
-fn recognise(process: &Process) -> Option<&'static Client> {
-    CLIENTS.iter().find(|client| client.told_pid() == Some(process.pid)).or_else(|| by_program(process))
+fn recognise<'c>(process: &Process, clients: &'c [Client]) -> Option<&'c Client> {
+    clients.iter().find(|client| client.told_pid == Some(process.pid)).or_else(|| by_program(process, clients))
 }
 
-fn by_program(process: &Process) -> Option<&'static Client> {
+fn by_program<'c>(process: &Process, clients: &'c [Client]) -> Option<&'c Client> {
     let bears = |name: &str| {
         let name = name.to_lowercase();
-        CLIENTS.iter().find(|client| client.programs.contains(&name.as_str()))
+        clients.iter().find(|client| client.programs.contains(&name.as_str()))
     };
     if let Some(client) = process::name(process.pid).as_deref().and_then(bears) {
         return Some(client);

@@ -1,12 +1,14 @@
 //! Contending for a lock: queue in the kernel, clear what the dead left, wait for the living.
 
+pub mod clearing;
+
 use super::{
     Busy, Claim, Error, Event, Observer, Wait,
     belonging::Belonging,
-    census, doubt_of, ending,
+    doubt_of,
     folder::{Folder, LockDir, is_made_by_us, make_dir, open_dir, remove_dir, write_info},
     guard::{self, Mode, Waited},
-    holder::{Cause, Here, State},
+    holder::{Cause, Here, SETTING_UP, State},
     info::{self, Info, Kind},
     level::Level,
     target::Target,
@@ -22,8 +24,6 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// A script makes its directory first and writes `info` next. If that has not come after this long, it never will.
-const SETTING_UP: Duration = Duration::from_secs(2);
 /// Longer than it takes to lock a guard, find it free and let it go.
 const A_MOMENT: Duration = Duration::from_millis(2);
 
@@ -39,7 +39,7 @@ pub enum Turn<T> {
     /// This process is inside the lock: it belongs one level further down.
     Inside,
     /// The lock that this level lies in has ended: start again at the top.
-    Gone,
+    OuterEnded,
 }
 
 /// A lock that was taken.
@@ -145,7 +145,7 @@ impl<'a> Contender<'a> {
                     None => level,
                 },
                 Turn::Inside => level.inside(),
-                Turn::Gone => top.clone(),
+                Turn::OuterEnded => top.clone(),
             };
             // Whoever clears the level above may be waiting behind us there.
             self.turnstiles.clear();
@@ -158,7 +158,7 @@ impl<'a> Contender<'a> {
             let file = match self.lock_guard(level, Mode::Exclusive)? {
                 Turn::Taken(file) => file,
                 Turn::Inside => return Ok(Turn::Inside),
-                Turn::Gone => return Ok(Turn::Gone),
+                Turn::OuterEnded => return Ok(Turn::OuterEnded),
             };
             loop {
                 if occupy {
@@ -166,11 +166,11 @@ impl<'a> Contender<'a> {
                         Ok(true) if self.is_within(level)? => return Ok(Turn::Taken(file)),
                         Ok(true) => {
                             remove_dir(level).map_err(Error::io("remove", &level.dir))?;
-                            return Ok(Turn::Gone);
+                            return Ok(Turn::OuterEnded);
                         }
                         Ok(false) => {}
                         Err(error) if error.kind() == io::ErrorKind::NotFound && level.depth > 0 => {
-                            return Ok(Turn::Gone);
+                            return Ok(Turn::OuterEnded);
                         }
                         Err(error) => return Err(Error::io("make the lock", &level.dir)(error)),
                     }
@@ -180,7 +180,7 @@ impl<'a> Contender<'a> {
                     Occupant::Nobody => return Ok(Turn::Taken(file)),
                     Occupant::Ours => return Ok(Turn::Inside),
                     Occupant::Dead(dir) => {
-                        if let Turn::Inside = ending::retire(self, level, &dir)? {
+                        if let Turn::Inside = clearing::retire(self, level, &dir)? {
                             return Ok(Turn::Inside);
                         }
                         self.removed.push(dir);
@@ -205,7 +205,7 @@ impl<'a> Contender<'a> {
             let file = match self.lock_guard(&level, Mode::Shared)? {
                 Turn::Taken(file) => Some(file),
                 // A lock folder that cannot be written: there we can only look.
-                Turn::Gone => None,
+                Turn::OuterEnded => None,
                 Turn::Inside => {
                     (level, is_sure) = (level.inside(), false);
                     continue;
@@ -247,7 +247,7 @@ impl<'a> Contender<'a> {
     pub fn lock_from_inside(&mut self, level: &Level) -> Result<Option<Arc<File>>, Error> {
         match self.lock_file(level, Mode::Exclusive, false)? {
             Turn::Taken(file) => Ok(Some(file)),
-            Turn::Inside | Turn::Gone => Ok(None),
+            Turn::Inside | Turn::OuterEnded => Ok(None),
         }
     }
 
@@ -256,8 +256,10 @@ impl<'a> Contender<'a> {
         loop {
             let file = match guard::open(&level.guard, mode, self.maker()?) {
                 Ok(file) => Arc::new(file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && level.depth > 0 => return Ok(Turn::Gone),
-                Err(error) if mode == Mode::Shared && cannot_be_made(&error) => return Ok(Turn::Gone),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && level.depth > 0 => {
+                    return Ok(Turn::OuterEnded);
+                }
+                Err(error) if mode == Mode::Shared && cannot_be_made(&error) => return Ok(Turn::OuterEnded),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     // Somebody removed the whole lock folder since we made sure of it.
                     self.folder.ensure(self.observer)?;
@@ -284,7 +286,7 @@ impl<'a> Contender<'a> {
             // Cleanup unlinks idle guards at the top. Within a lock a guard goes only with that lock: to make it anew
             // would hinder whoever is emptying the directory.
             if level.depth > 0 {
-                return Ok(Turn::Gone);
+                return Ok(Turn::OuterEnded);
             }
         }
     }
@@ -402,7 +404,7 @@ impl<'a> Contender<'a> {
     }
 
     fn judge(&mut self, dir: &LockDir, guard_is_free: bool) -> State {
-        let state = judge(&self.here, dir, guard_is_free);
+        let state = self.here.judge(dir, guard_is_free);
         if state == State::Alive && dir.info.is_none() && !dir.made_by_us {
             // The clock may be set back while a directory waits for its `info`, so our own patience counts too.
             let found = (dir.inode, dir.modified);
@@ -458,26 +460,14 @@ impl<'a> Contender<'a> {
 
     fn busy(&self, level: &Level) -> Error {
         let dir = LockDir::read(&level.dir).ok().flatten();
-        let guard_is_free = !census::is_guarded(level).unwrap_or(true);
-        let doubt = dir.as_ref().and_then(|dir| doubt_of(&judge(&self.here, dir, guard_is_free)));
+        let guard_is_free = !guard::is_locked(&level.guard).unwrap_or(true);
+        let doubt = dir.as_ref().and_then(|dir| doubt_of(&self.here.judge(dir, guard_is_free)));
         Error::Busy(Box::new(Busy {
             target: self.target.given.clone(),
             holder: dir.and_then(|dir| dir.info),
             doubt,
             waited: self.begun.elapsed(),
         }))
-    }
-}
-
-/// Judges what lies in a lock directory, whose guard is free (or locked by us alone) if `guard_is_free`.
-pub fn judge(here: &Here, dir: &LockDir, guard_is_free: bool) -> State {
-    match &dir.info {
-        // Our own files are sealed by their last line; an unsealed one was never finished.
-        Some(info) if info.kind != Kind::Script || !dir.made_by_us => here.judge(info, dir, guard_is_free),
-        _ if dir.made_by_us && !guard_is_free => State::Alive,
-        _ if dir.made_by_us => State::Dead(Cause::Unfinished),
-        _ if dir.idle() >= SETTING_UP => State::Dead(Cause::Unfinished),
-        _ => State::Alive,
     }
 }
 

@@ -5,15 +5,17 @@
 
 use super::{
     Error, Event, Observer, Wait,
-    contend::{Contender, Turn, judge},
+    contend::{
+        Contender, Turn,
+        clearing::{empty, retire},
+    },
     folder::{Folder, LockDir, ignore_missing, remove_dir},
     holder::State,
-    info::{self, Info},
+    info,
     level::Level,
     target::Target,
 };
-use memlatch_replace as replace;
-use std::{fs, io};
+use std::fs;
 
 /// Ends a hold. The caller holds the exclusive guard of `level`.
 ///
@@ -27,9 +29,9 @@ pub fn end(folder: &Folder, target: &Target, level: &Level) -> Result<(), Error>
         if remove_dir(level).map_err(Error::io("remove the lock", &level.dir))? {
             return Ok(());
         }
-        match Contender::new(folder, target, Wait::NOT, &Silent).claim(&inside, false) {
+        match Contender::new(folder, target, Wait::TRY_ONCE, &Silent).claim(&inside, false) {
             Ok(Turn::Taken(_file)) => empty(level)?,
-            Ok(Turn::Gone) => {}
+            Ok(Turn::OuterEnded) => {}
             Ok(Turn::Inside) | Err(Error::Busy(_)) => return Ok(()),
             Err(error) => return Err(error),
         }
@@ -47,7 +49,7 @@ pub fn sweep_above(folder: &Folder, target: &Target, level: &Level) -> Result<()
             Some(dir) if dir.made_by_us && dir.info.is_none() => {}
             _ => return Ok(()),
         }
-        let mut contender = Contender::new(folder, target, Wait::NOT, &Silent);
+        let mut contender = Contender::new(folder, target, Wait::TRY_ONCE, &Silent);
         match sweep(&mut contender, outer) {
             // Whoever keeps the guard, or is inside, clears it in turn.
             Ok(()) | Err(Error::Busy(_)) => {}
@@ -67,43 +69,8 @@ impl Observer for Silent {
 fn sweep(contender: &mut Contender<'_>, level: &Level) -> Result<(), Error> {
     let Some(_file) = contender.lock_from_inside(level)? else { return Ok(()) };
     let Some(dir) = LockDir::read(&level.dir)? else { return Ok(()) };
-    if let State::Dead(_) = judge(contender.here(), &dir, true) {
+    if let State::Dead(_) = contender.here().judge(&dir, true) {
         retire(contender, level, &dir)?;
-    }
-    Ok(())
-}
-
-/// Clears a dead holder's lock. The caller holds the exclusive guard of `level`.
-///
-/// First goes the holder's temporary file, which only `info` names; then `info`, so that nobody new gets inside;
-/// then whoever is inside is waited for.
-pub fn retire(contender: &mut Contender<'_>, level: &Level, dir: &LockDir) -> Result<Turn<()>, Error> {
-    if let Some(Info { target: Some(target), token: Some(token), .. }) = &dir.info {
-        replace::remove_leftovers(target, token);
-    }
-    dir.remove_info().map_err(Error::io("clear the stale lock", &level.dir))?;
-    let inside = level.inside();
-    loop {
-        if remove_dir(level).map_err(Error::io("remove the stale lock", &level.dir))? {
-            return Ok(Turn::Taken(()));
-        }
-        match contender.claim(&inside, false)? {
-            Turn::Taken(_file) => empty(level)?,
-            Turn::Inside => return Ok(Turn::Inside),
-            Turn::Gone => {}
-        }
-    }
-}
-
-/// Removes what an ended lock leaves in its directory. Nobody is inside any more.
-fn empty(level: &Level) -> Result<(), Error> {
-    let entries = match fs::read_dir(&level.dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("read the lock", &level.dir)(error)),
-    };
-    for entry in entries.flatten() {
-        ignore_missing(fs::remove_file(entry.path())).map_err(Error::io("remove", &entry.path()))?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -30,12 +31,23 @@ const STICKY: u32 = 0o1000;
 pub struct Folder {
     path: PathBuf,
     belonging: OnceCell<Belonging>,
+    inside: Arc<[String]>,
 }
 
 impl Folder {
     /// The lock folder at `path`, which need not exist yet.
     pub fn at(path: PathBuf) -> Self {
-        Folder { path, belonging: OnceCell::new() }
+        Folder { path, belonging: OnceCell::new(), inside: Arc::default() }
+    }
+
+    /// The same for a process that works inside the holds with these tokens, and so need not wait for them.
+    pub fn inside(self, tokens: Vec<String>) -> Self {
+        Folder { inside: tokens.into(), ..self }
+    }
+
+    /// The tokens of the holds that this process works inside.
+    pub(crate) fn tokens(&self) -> &Arc<[String]> {
+        &self.inside
     }
 
     /// To whom belongs what is made in the folder. Of a folder that cannot be looked at nothing is known.
@@ -146,15 +158,18 @@ impl LockDir {
     pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
         let file = match open_afresh(dir) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_gone(&error) => return Ok(None),
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ELOOP)) => {
                 let dir = shown(dir);
                 return Err(Error::Refused(format!("'{dir}' is no folder, so no lock: look at it and remove it")));
             }
             Err(error) => return Err(Error::io("open the lock", dir)(error)),
         };
-        let facts = file.metadata().map_err(Error::io("look at the lock", dir))?;
-        let found = read_info(&file).map_err(Error::io("read the info of the lock", dir))?;
+        let (facts, found) = match file.metadata().and_then(|facts| Ok((facts, read_info(&file)?))) {
+            Ok(both) => both,
+            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("read the lock", dir)(error)),
+        };
         let made_by_us = is_made_by_us(&facts);
         let info = found.as_ref().and_then(|(text, _)| Info::decode(text));
         Ok(Some(LockDir {
@@ -228,6 +243,11 @@ pub fn open_dir(dir: &Path) -> io::Result<File> {
 /// The same, as it is now on the server where there is one: a lock that is remembered may be gone, or another's.
 fn open_afresh(dir: &Path) -> io::Result<File> {
     Fresh::around(dir)?.open(dir.file_name().unwrap_or_default(), OFlags::RDONLY | OFlags::DIRECTORY)
+}
+
+/// Whether what was looked for is not there (any more): NFS tells so of what another machine removes after it was found.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::StaleNetworkFileHandle)
 }
 
 /// Makes a lock directory. `false` if there is one already.

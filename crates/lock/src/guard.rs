@@ -7,7 +7,7 @@
 //!
 //! The lock is advisory. On a share it keeps out those machines that the file system carries locks to (docs/locking.md).
 
-use super::belonging::Belonging;
+use super::{Error, belonging::Belonging};
 use memlatch_os::Fresh;
 use std::{
     fs::{File, OpenOptions},
@@ -129,6 +129,15 @@ pub fn lock(
             Err(mpsc::RecvTimeoutError::Timeout) if look_out() => {}
             Err(mpsc::RecvTimeoutError::Timeout) => return Ok(Waited::CalledOff),
         }
+    }
+}
+
+/// Whether some process holds the lock of the guard file at `path` for itself alone.
+pub fn is_locked(path: &Path) -> Result<bool, Error> {
+    match open(path, Mode::Shared, None) {
+        Ok(file) => Ok(!try_lock(&file, Mode::Shared).map_err(Error::io("look at the guard", path))?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("open the guard", path)(error)),
     }
 }
 

@@ -5,11 +5,16 @@ use super::{
     hosts,
     info::{Info, Kind, utc},
 };
-use crate::{
-    environment,
-    process::{self, Pid, Process},
+use crate::process::{self, Pid, Process};
+use std::{
+    cell::OnceCell,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
 };
-use std::{cell::OnceCell, path::PathBuf, time::UNIX_EPOCH};
+
+/// A script makes its directory first and writes `info` next. If that has not come after this long, it never will.
+pub const SETTING_UP: Duration = Duration::from_secs(2);
 
 /// What is known of a holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub enum Doubt {
 /// What this process knows about itself and about its lock folder, looked up when first needed.
 pub struct Here {
     folder: PathBuf,
+    /// The tokens of the holds that it works inside.
+    inside: Arc<[String]>,
     mount: OnceCell<Option<String>>,
     /// By how many seconds the clock of the folder's server is ahead of ours.
     clock_ahead: OnceCell<i64>,
@@ -56,6 +63,7 @@ impl Here {
     pub fn before(folder: &Folder) -> Self {
         Here {
             folder: folder.path().to_owned(),
+            inside: Arc::clone(folder.tokens()),
             mount: OnceCell::new(),
             clock_ahead: OnceCell::new(),
             host: OnceCell::new(),
@@ -87,9 +95,21 @@ impl Here {
         self.lineage.get_or_init(process::lineage)
     }
 
-    /// Judges a holder whose `info` was found in `dir`. `guard_is_free` says whether the guard is locked by nobody, or by
-    /// the caller alone.
-    pub fn judge(&self, info: &Info, dir: &LockDir, guard_is_free: bool) -> State {
+    /// Judges the holder that made a lock directory. `guard_is_free` says whether the guard is locked by nobody, or by the
+    /// caller alone.
+    pub fn judge(&self, dir: &LockDir, guard_is_free: bool) -> State {
+        match &dir.info {
+            // Our own files are sealed by their last line; an unsealed one was never finished.
+            Some(info) if info.kind != Kind::Script || !dir.made_by_us => self.judge_holder(info, dir, guard_is_free),
+            _ if dir.made_by_us && !guard_is_free => State::Alive,
+            _ if dir.made_by_us => State::Dead(Cause::Unfinished),
+            _ if dir.idle() >= SETTING_UP => State::Dead(Cause::Unfinished),
+            _ => State::Alive,
+        }
+    }
+
+    /// The same for one whose `info` was found.
+    fn judge_holder(&self, info: &Info, dir: &LockDir, guard_is_free: bool) -> State {
         let same_host = info.host.as_deref().is_none_or(|host| host == self.host());
         let same_boot = info.boot.is_some() && info.boot.as_deref() == self.boot();
         if self.has_expired(info, dir, same_boot) {
@@ -165,7 +185,7 @@ impl Here {
 
     /// Whether this process works inside the hold that `info` tells of.
     pub fn is_inside(&self, info: &Info) -> bool {
-        let told = info.token.as_ref().is_some_and(|token| environment::inside().contains(token));
+        let told = info.token.as_ref().is_some_and(|token| self.inside.contains(token));
         told || (info.kind != Kind::Script && self.descends_from(info))
     }
 

@@ -1,22 +1,29 @@
 //! Leases: locks that outlive the process that took them, in the name of an owner.
 
 use super::{
-    Busy, Claim, Error, Event, Guard, Observer, Wait, client,
-    contend::{Contender, judge},
+    Busy, Claim, Error, Event, Guard, Observer, Wait,
+    client::{self, Client},
+    contend::Contender,
     doubt_of, ending,
     folder::{Folder, LockDir},
+    guard,
     holder::{self, Here, State},
     info::{Info, Kind},
     level::Level,
     take,
     target::{LockId, Target},
 };
-use crate::{
-    environment::Owner,
-    process::{self, Pid, Process},
-};
+use crate::process::{self, Pid, Process};
 use memlatch_os::paths::shown;
 use std::{path::PathBuf, time::Duration};
+
+/// Who is to own a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The AI client that runs the command.
+    Client,
+    Process(Pid),
+}
 
 /// Until when a lease lasts, if nobody releases it.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +34,7 @@ pub struct Terms {
     pub ttl: Option<Duration>,
 }
 
-/// Takes a lease on `target`.
+/// Takes a lease on `target`. `clients` are the AI clients that can be known among the ancestors of this process.
 ///
 /// # Errors
 ///
@@ -37,12 +44,13 @@ pub fn acquire(
     target: &Target,
     claim: &Claim,
     terms: Terms,
+    clients: &[Client],
     wait: Wait,
     observer: &dyn Observer,
 ) -> Result<Guard, Error> {
     let owner = match terms.owner {
         Some(Owner::Process(pid)) => named_owner(pid)?,
-        Some(Owner::Client) => client::nearest(&process::lineage())?,
+        Some(Owner::Client) => client::nearest(&process::lineage(), clients)?,
         None => asking_shell(&process::lineage())?,
     };
     let words = process::words(owner.pid);
@@ -62,7 +70,7 @@ pub fn acquire(
         }
         info
     })?;
-    if let Some(client) = words.and_then(|words| client::of_fleeting(&owner, &words)) {
+    if let Some(client) = words.and_then(|words| client::of_fleeting(&owner, &words, clients)) {
         observer.notice(Event::FleetingOwner { target: &target.given, owner: owner.pid, client });
     }
     Ok(guard)
@@ -172,7 +180,7 @@ fn outermost(folder: &Folder, target: &Target, here: &Here, force: bool) -> Resu
     let Some(dir) = LockDir::read(&level.dir)? else {
         return Err(Error::Refused(format!("'{name}' is not locked, so there is nothing to release")));
     };
-    let state = judge(here, &dir, !super::census::is_guarded(&level)?);
+    let state = here.judge(&dir, !guard::is_locked(&level.guard)?);
     let Some(info) = dir.info else {
         return Err(Error::Refused(format!("the lock on '{name}' names no holder; run 'file-lock cleanup'")));
     };

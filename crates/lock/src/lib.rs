@@ -21,10 +21,9 @@
 
 pub mod belonging;
 pub mod census;
-mod client;
+pub mod client;
 mod contend;
 mod ending;
-pub mod environment;
 pub mod folder;
 pub mod guard;
 pub mod holder;
@@ -67,7 +66,7 @@ pub struct Wait {
 
 impl Wait {
     /// Tries once.
-    pub const NOT: Wait = Wait { timeout: Duration::ZERO, retry: Duration::from_millis(100) };
+    pub const TRY_ONCE: Wait = Wait { timeout: Duration::ZERO, retry: Duration::from_millis(100) };
 }
 
 /// Who asks for a lock, as it will stand in the lock's `info`.

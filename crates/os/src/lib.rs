@@ -33,7 +33,7 @@ pub use os::{
     FileLocks, boot_id, boot_time, file_system, is_namespace_empty, look_up, name, pid_namespace, reads_output_of,
     sees_all_processes, words,
 };
-pub use signals::{Interrupt, Interrupts, Signals, deliver, hear_of_children, shares_group, start_helper};
+pub use signals::{Interrupt, Interrupts, Signals, deliver, reset_child_signal, shares_group, start_helper};
 pub use stack::on_stack;
 
 /// A process number.

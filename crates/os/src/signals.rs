@@ -38,7 +38,7 @@ pub struct Received {
 impl Signals {
     /// Holds back the signals of [`FORWARDED`], and SIGCHLD.
     pub fn hold() -> io::Result<Self> {
-        hear_of_children();
+        reset_child_signal();
         Signals::hold_these(FORWARDED.into_iter().chain([libc::SIGCHLD]))
     }
 
@@ -141,7 +141,7 @@ pub fn start_helper(stack: usize, work: impl FnOnce() + Send + 'static) -> io::R
 
 /// Makes sure that the system tells how a child has ended: a parent may have left SIGCHLD ignored, and then it does not,
 /// see wait(2).
-pub fn hear_of_children() {
+pub fn reset_child_signal() {
     // SAFETY: SIG_DFL is a valid disposition.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }

@@ -10,6 +10,7 @@ use crate::{
 };
 use std::{
     fs::{self, File},
+    io,
     os::unix::fs::MetadataExt,
     path::Path,
 };
@@ -113,8 +114,22 @@ fn place(at: &Path, findings: &mut Findings) {
         }
         Verdict::NoFile(error) => {
             let what = format!("no file can be made there: {error}");
-            let usual = || "make it writable, or set AICONFIG_PATH to a folder of your own".to_owned();
-            findings.problem(Check::LockFolder, what, Some(at), sandbox::advice(at, &error).unwrap_or_else(usual));
+            let remedy = sandbox::advice(at, &error).unwrap_or_else(|| usual_remedy(&error).to_owned());
+            findings.problem(Check::LockFolder, what, Some(at), remedy);
         }
+    }
+}
+
+/// What to do where no file can be made, and no sandbox is why.
+fn usual_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "make it writable, or set AICONFIG_PATH to a folder of your own"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there: delete what is not needed",
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            "try again in a minute; if it stays so, have the file system's server looked at"
+        }
+        _ => "have the file system looked at, or set AICONFIG_PATH to a folder on another one",
     }
 }

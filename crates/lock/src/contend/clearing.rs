@@ -1,0 +1,46 @@
+//! Clearing the lock of a dead holder, which contenders, `release` and `cleanup` do in one way.
+
+use super::{Contender, Turn};
+use crate::{
+    Error,
+    folder::{LockDir, ignore_missing, remove_dir},
+    info::Info,
+    level::Level,
+};
+use memlatch_replace as replace;
+use std::{fs, io};
+
+/// Clears a dead holder's lock. The caller holds the exclusive guard of `level`.
+///
+/// First goes the holder's temporary file, which only `info` names; then `info`, so that nobody new gets inside;
+/// then whoever is inside is waited for.
+pub fn retire(contender: &mut Contender<'_>, level: &Level, dir: &LockDir) -> Result<Turn<()>, Error> {
+    if let Some(Info { target: Some(target), token: Some(token), .. }) = &dir.info {
+        replace::remove_leftovers(target, token);
+    }
+    dir.remove_info().map_err(Error::io("clear the stale lock", &level.dir))?;
+    let inside = level.inside();
+    loop {
+        if remove_dir(level).map_err(Error::io("remove the stale lock", &level.dir))? {
+            return Ok(Turn::Taken(()));
+        }
+        match contender.claim(&inside, false)? {
+            Turn::Taken(_file) => empty(level)?,
+            Turn::Inside => return Ok(Turn::Inside),
+            Turn::OuterEnded => {}
+        }
+    }
+}
+
+/// Removes what an ended lock leaves in its directory. Nobody is inside any more.
+pub fn empty(level: &Level) -> Result<(), Error> {
+    let entries = match fs::read_dir(&level.dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("read the lock", &level.dir)(error)),
+    };
+    for entry in entries.flatten() {
+        ignore_missing(fs::remove_file(entry.path())).map_err(Error::io("remove", &entry.path()))?;
+    }
+    Ok(())
+}

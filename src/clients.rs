@@ -1,0 +1,40 @@
+//! AI clients: how to know that one runs this command, and which process it is.
+
+use crate::{lock::client::Client, settings};
+
+/// A client, and what the environment tells of it.
+struct Known {
+    name: &'static str,
+    /// The names of its program, in lower case.
+    programs: &'static [&'static str],
+    /// Variables that it sets for the commands that it runs.
+    marks: &'static [&'static str],
+    /// The variable by which it tells its commands its PID.
+    pid: Option<&'static str>,
+}
+
+/// The clients that are known. Only names that no other well-known program has are among them.
+const KNOWN: [Known; 5] = [
+    Known { name: "claude-code", programs: &["claude"], marks: &["CLAUDECODE"], pid: Some("CLAUDE_PID") },
+    Known {
+        name: "cursor",
+        programs: &["cursor", "cursor-agent", "cursor helper", "cursor helper (plugin)"],
+        marks: &["CURSOR_AGENT"],
+        pid: None,
+    },
+    Known { name: "codex", programs: &["codex"], marks: &["CODEX_SANDBOX", "CODEX_THREAD_ID", "CODEX_CI"], pid: None },
+    Known { name: "gemini", programs: &["gemini", "gemini.js"], marks: &["GEMINI_CLI"], pid: None },
+    Known { name: "opencode", programs: &["opencode"], marks: &["OPENCODE"], pid: Some("OPENCODE_PID") },
+];
+
+/// The known clients, each with the PID that it has told.
+pub fn known() -> Vec<Client> {
+    let told = |known: &Known| settings::value(known.pid?)?.to_str()?.parse().ok();
+    KNOWN.iter().map(|known| Client { name: known.name, programs: known.programs, told_pid: told(known) }).collect()
+}
+
+/// Whether an AI client runs this command, as far as the environment tells. `AI_AGENT` and `AGENT` are what several agree on.
+pub fn runs_this() -> bool {
+    let marks = KNOWN.iter().flat_map(|client| client.marks.iter().copied().chain(client.pid));
+    marks.chain(["AI_AGENT", "AGENT"]).any(|mark| settings::value(mark).is_some())
+}
