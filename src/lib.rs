@@ -30,14 +30,16 @@ use memlatch_replace as replace;
 use cli::Request;
 use commands::Exit;
 use failure::Failure;
+use multicall::Tool;
 use report::Console;
 use std::ffi::OsString;
 
 /// Runs one command line and gives its exit status.
 pub fn run(args: impl Iterator<Item = OsString>) -> u8 {
     let debug = settings::lock_debug();
-    let console = Console::new(matches!(debug, Ok(true)));
-    let result = cli::parse(multicall::dispatch(args)).and_then(|request| match (&request, debug) {
+    let call = multicall::dispatch(args);
+    let console = Console::new(call.tool.map_or("memlatch", Tool::name), matches!(debug, Ok(true)));
+    let result = cli::parse(call).and_then(|request| match (&request, debug) {
         // It is there to say what is wrong with the environment.
         (Request::Doctor(_), _) | (_, Ok(_)) => obey(&request, &console),
         (_, Err(error)) => Err(error.into()),

@@ -19,17 +19,19 @@ use std::{
 
 /// The two output streams of a process.
 pub struct Console {
+    /// The tool that speaks: cron mails a message without the command line that it came from.
+    tool: &'static str,
     debug: bool,
     color: bool,
     is_terminal: bool,
 }
 
 impl Console {
-    /// A console that prints `[LOCK DEBUG]` lines if `debug`.
-    pub fn new(debug: bool) -> Self {
+    /// A console for a tool's messages, with `[LOCK DEBUG]` lines if `debug`.
+    pub fn new(tool: &'static str, debug: bool) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let color = is_terminal && !settings::no_color() && settings::terminal_has_color();
-        Console { debug, color, is_terminal }
+        Console { tool, debug, color, is_terminal }
     }
 
     /// Tells of a success.
@@ -37,14 +39,19 @@ impl Console {
         self.message("[OK]", "32", &text.to_string());
     }
 
+    /// Tells what the command does, in words that scripts may look for.
+    pub fn progress(&self, text: impl std::fmt::Display) {
+        self.message("[INFO]", "34", &text.to_string());
+    }
+
     /// Tells something worth knowing.
     pub fn info(&self, text: impl std::fmt::Display) {
-        self.message("[INFO]", "34", &text.to_string());
+        self.message("[INFO]", "34", &without_error_numbers(&format!("{}: {text}", self.tool)));
     }
 
     /// Tells of a failure.
     pub fn error(&self, text: impl std::fmt::Display) {
-        self.message("[ERROR]", "31", &text.to_string());
+        self.message("[ERROR]", "31", &without_error_numbers(&format!("{}: {text}", self.tool)));
     }
 
     /// Tells a step, if asked for.
@@ -124,6 +131,20 @@ impl Failure {
             _ => Failure::failed(format!("cannot write standard output: {error}")),
         }
     }
+}
+
+/// Leaves out the number that the standard library puts behind the system's own words for an error, ` (os error 2)`: the
+/// words say it all, and everywhere the same.
+fn without_error_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.parse::<u32>().is_ok() => plain.push_str(rest),
+            _ => plain.extend([" (os error ", part]),
+        }
+    }
+    plain
 }
 
 fn held_by(holder: Option<&Info>) -> String {

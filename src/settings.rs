@@ -120,6 +120,11 @@ pub fn home() -> Option<PathBuf> {
     value("HOME").map(PathBuf::from)
 }
 
+/// Where relative paths begin.
+pub fn working_directory() -> Option<PathBuf> {
+    env::current_dir().ok()
+}
+
 /// This program's own file.
 pub fn own_program() -> std::io::Result<PathBuf> {
     env::current_exe().and_then(std::fs::canonicalize)

@@ -1,12 +1,13 @@
 //! The command lines as clap and the manual pages know them: options, help and examples. No logic.
 
-use super::Shell;
-use crate::{help, multicall::Tool};
+mod memlatch;
+
+use crate::multicall::Tool;
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser, value_parser};
 use std::{ffi::OsString, path::PathBuf};
 
 /// The most backups that one file can have: to write one, all of them are moved.
-const MOST_BACKUPS: i64 = 99;
+const MOST_BACKUPS: u32 = 99;
 
 /// What a missing file starts from.
 const DEFAULT_DOCUMENT: &str = "{}";
@@ -45,7 +46,7 @@ pub fn definition(tool: Option<Tool>, options: Options<'_>) -> Command {
         Some(Tool::MemoryUpdate) => memory_update(options),
         Some(Tool::MemoryRead) => memory_read(options),
         Some(Tool::AtomicWrite) => atomic_write(options),
-        None => memlatch(),
+        None => memlatch::memlatch(),
     }
 }
 
@@ -69,6 +70,12 @@ impl<'a> Line<'a> {
         self
     }
 
+    /// Puts the options that follow below this heading of the help.
+    fn heading(mut self, heading: &'static str) -> Self {
+        self.command = self.command.next_help_heading(heading);
+        self
+    }
+
     /// An option, if it is among those that are wanted.
     fn option(self, name: &'static str, make: fn(Arg) -> Arg) -> Self {
         if self.options.include(name, None) { self.arg(make(option(name))) } else { self }
@@ -78,75 +85,6 @@ impl<'a> Line<'a> {
     fn lettered(self, letter: char, name: &'static str, make: fn(Arg) -> Arg) -> Self {
         if self.options.include(name, Some(letter)) { self.arg(make(option(name).short(letter))) } else { self }
     }
-}
-
-fn memlatch() -> Command {
-    let tools = Tool::ALL.map(|tool| definition(Some(tool), Options::All));
-    base("memlatch")
-        .about("Safe concurrent access to JSON memory files")
-        .subcommand_required(true)
-        .subcommands(tools)
-        .subcommand(
-            base("install")
-                .about("Put links to memlatch and its four tools into a directory")
-                .arg(path("folder", "DIR").help("Where the links go [~/.local/bin]"))
-                .arg(flag("force").help("Rename a script of the same name to NAME.orig"))
-                .arg(flag("git-merge").conflicts_with("force").help("Instead, let git merge JSON files in the repository DIR [.] by member and element"))
-                .arg(flag("remove").requires("git-merge").help("Take back what --git-merge did"))
-                .after_help("Examples:\n  memlatch install\n  memlatch install --force ~/aiconfig/scripts\n  memlatch install --git-merge ~/aiconfig"),
-        )
-        .subcommand(
-            base("merge")
-                .about("Merge three JSON documents: what two sides made of one base")
-                .arg(path("base", "BASE").required(true).help("What both sides began with"))
-                .arg(path("ours", "OURS").required(true).help("What one side made of it"))
-                .arg(path("theirs", "THEIRS").required(true).help("What the other side made of it; its order is kept"))
-                .arg(path("path", "PATH").requires("driver").help("What git calls the file, with --driver"))
-                .arg(option("key").value_name("PATH=FIELD").action(ArgAction::Append).help("Tell the elements of the array at PATH apart by FIELD [id, key, name, uuid or path]"))
-                .arg(option("sum").value_name("PATH").action(ArgAction::Append).help("Add up what both sides added to the number at PATH"))
-                .arg(option("prefer").value_name("SIDE").value_parser(["ours", "theirs"]).help("Decide every conflict for one side"))
-                .arg(flag("mark").conflicts_with("prefer").help("Keep both values of a conflict: {\"_conflict\": true, \"_value\": OURS, \"_their_value\": THEIRS}"))
-                .arg(json())
-                .arg(flag("driver").requires("path").conflicts_with_all(["mark", "json"]).help("As git calls a merge driver: the result goes into OURS"))
-                .after_help(
-                    "Exits with 1 if there are conflicts.\n\nExamples:\n  memlatch merge base.json mine.json theirs.json > merged.json\n  memlatch merge base.json mine.json theirs.json --key .decisions=title --sum .count",
-                ),
-        )
-        .subcommand(
-            base("doctor")
-                .about("Look for faults: lock folder, links, locks, leftover files, memory files, environment")
-                .arg(path("paths", "FILE|DIR").num_args(0..).action(ArgAction::Append).help("Memory files, or folders of them [$AICONFIG_PATH/memory]"))
-                .arg(flag("json").help("Print JSON"))
-                .arg(flag("hold").conflicts_with_all(["paths", "json"]).help("Hold a lock that another machine is to probe"))
-                .arg(flag("probe").conflicts_with_all(["paths", "json", "hold"]).help("Probe the lock that another machine holds"))
-                .after_help(
-                    "Exits with 1 if something has to be mended. It changes nothing, but for --probe: where locks were seen to exclude between two machines, it writes that into the lock folder, and from then on holders that died on other machines are known to be dead.\n\nExamples:\n  memlatch doctor\n  memlatch doctor ~/notes sessions.json --json\n  memlatch doctor --hold          # on one machine, then on the other:\n  memlatch doctor --probe",
-                ),
-        )
-        .subcommand(
-            base("completions")
-                .about("Print completions for a shell")
-                .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(Shell::NAMES).help("The shell"))
-                .after_help(
-                    "Examples:\n  source <(memlatch completions bash)\n  memlatch completions fish | source",
-                ),
-        )
-        .subcommand(
-            base("man")
-                .about("Print the manual page, or write all of them into a folder")
-                .arg(path("folder", "DIR").help("Where the pages go"))
-                .after_help("Examples:\n  memlatch man | man -l -\n  memlatch man ~/.local/share/man/man1"),
-        )
-        .subcommand(
-            base("help")
-                .about("Print help on a command or a topic")
-                .arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic"))
-                .after_help("Examples:\n  memlatch help memory-update\n  memlatch help file-lock with\n  memlatch help filters"),
-        )
-        .after_help(format!(
-            "'memlatch help TOPIC' tells more; topics: {}.\n\nExamples:\n  memlatch memory-update sessions.json '.count += 1'\n  memlatch file-lock show\n  memlatch install",
-            help::topics()
-        ))
 }
 
 fn help_words() -> Arg {
@@ -180,8 +118,22 @@ fn of_path(arg: Arg, value: &'static str) -> Arg {
     arg.value_name(value).value_parser(value_parser!(PathBuf))
 }
 
+/// Makes an option's value a number of seconds. A negative one gets our own message, not clap's on an unknown option.
+fn seconds(option: Arg) -> Arg {
+    option.value_name("SECS").allow_negative_numbers(true)
+}
+
+/// Reads the number of a backup, `most` at most.
+fn backup_number(text: &str, most: u32) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| match most {
+        u32::MAX => "give the number of a backup, 1 or more".to_owned(),
+        most => format!("give a number from 1 to {most}"),
+    })
+}
+
 fn timeout(option: Arg) -> Arg {
-    option.value_name("SECS").help("Wait this long for the lock [LOCK_TIMEOUT, or 30]; 0 tries once")
+    seconds(option).help("Wait this long for the lock [LOCK_TIMEOUT, or 30]; 0 tries once")
 }
 
 fn client(option: Arg) -> Arg {
@@ -198,7 +150,7 @@ fn backup(option: Arg) -> Arg {
         .num_args(0..=1)
         .require_equals(true)
         .default_missing_value("1")
-        .value_parser(value_parser!(u32).range(1..=MOST_BACKUPS))
+        .value_parser(|text: &str| backup_number(text, MOST_BACKUPS))
         .help("Leave the previous content in FILE.bak, and N-1 older ones in FILE.bak.2 to FILE.bak.N")
 }
 
@@ -247,7 +199,7 @@ fn acquire(command: Command) -> Command {
                 .value_name("PID|client")
                 .help("Who keeps the lock: a process, or the AI client that runs this [LOCK_OWNER, or the calling shell]"),
         )
-        .arg(option("ttl").value_name("SECS").help("Give the lock back by itself after this long"))
+        .arg(seconds(option("ttl")).help("Give the lock back by itself after this long"))
         .arg(client(option("client")))
         .after_help(
             "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner client --ttl 600",
@@ -323,10 +275,16 @@ fn file_lock_help(command: Command) -> Command {
 
 fn memory_update(options: Options<'_>) -> Command {
     Line::new("memory-update", options)
-        .filter_options()
-        .layout_options()
-        .schema_option()
         .arg(words("FILE FILTER"))
+        .filter_options()
+        .option("function", |option| {
+            option
+                .value_name("NAME")
+                .value_parser(NonEmptyStringValueParser::new())
+                .conflicts_with("from-file")
+                .help("Change by an exported bash function: JSON on its standard input, new JSON on its output")
+        })
+        .heading("Writing")
         .option("backup", backup)
         .option("create", |option| {
             option
@@ -341,17 +299,14 @@ fn memory_update(options: Options<'_>) -> Command {
         })
         .option("dry-run", |option| switch(option).help("Print the new content, on a terminal what would change, and change nothing"))
         .option("diff", |option| switch(option).help("Print what would change, and change nothing"))
-        .option("function", |option| {
-            option
-                .value_name("NAME")
-                .value_parser(NonEmptyStringValueParser::new())
-                .conflicts_with("from-file")
-                .help("Change by an exported bash function: JSON on its standard input, new JSON on its output")
-        })
+        .schema_option()
+        .option("no-sync", no_sync)
+        .layout_options()
+        .heading("Revisions")
         .option("if-revision", if_revision)
         .option("print-revision", print_revision)
         .option("json", json_answer)
-        .option("no-sync", no_sync)
+        .heading("Locking")
         .option("timeout", timeout)
         .option("client", client)
         .command
@@ -364,15 +319,16 @@ fn memory_update(options: Options<'_>) -> Command {
 
 fn memory_read(options: Options<'_>) -> Command {
     Line::new("memory-read", options)
-        .filter_options()
-        .layout_options()
         .arg(words("FILE FILTER"))
-        .option("raw", |option| switch(option).conflicts_with("from-file").help("Print the bytes as they are"))
-        .option("no-lock", |option| switch(option).help("Do not wait for writers"))
-        .option("revision", |option| switch(option).help("Print the revision of the file's bytes and nothing else"))
-        .option("with-revision", |option| {
-            switch(option).help("Print {\"revision\": R, \"value\": V}, which belong together")
+        .filter_options()
+        .heading("Input")
+        .lettered('n', "null-input", |option| {
+            switch(option).help("Give the filter null; the document comes by 'input'")
         })
+        .lettered('s', "slurp", |option| switch(option).help("Give the filter an array that holds the document"))
+        .option("stream", |option| switch(option).help("Give the filter the document's parts, as jq streams them"))
+        .layout_options()
+        .option("raw", |option| switch(option).conflicts_with("from-file").help("Print the bytes as they are"))
         .lettered('r', "raw-output", |option| switch(option).help("Print strings without quotes"))
         .lettered('j', "join-output", |option| {
             switch(option).help("Print strings without quotes, and no newlines between outputs")
@@ -380,11 +336,13 @@ fn memory_read(options: Options<'_>) -> Command {
         .lettered('e', "exit-status", |option| {
             switch(option).help("Exit with 1 if the last output is false or null, 4 if there is none")
         })
-        .lettered('n', "null-input", |option| {
-            switch(option).help("Give the filter null; the document comes by 'input'")
+        .heading("Revisions")
+        .option("revision", |option| switch(option).help("Print the revision of the file's bytes and nothing else"))
+        .option("with-revision", |option| {
+            switch(option).help("Print {\"revision\": R, \"value\": V}, which belong together")
         })
-        .lettered('s', "slurp", |option| switch(option).help("Give the filter an array that holds the document"))
-        .option("stream", |option| switch(option).help("Give the filter the document's parts, as jq streams them"))
+        .heading("Locking")
+        .option("no-lock", |option| switch(option).help("Do not wait for writers"))
         .option("timeout", timeout)
         .command
         .about("Print a file, or what a jq filter makes of it, never half written")
@@ -394,8 +352,10 @@ fn memory_read(options: Options<'_>) -> Command {
 
 fn atomic_write(options: Options<'_>) -> Command {
     Line::new("atomic-write", options)
-        .schema_option()
         .arg(path("file", "FILE").required(true).help("The file; missing folders above it are made"))
+        .heading("Writing")
+        .arg(option("content").value_name("TEXT").allow_hyphen_values(true).help("Write TEXT instead of standard input"))
+        .schema_option()
         .option("validate", |option| switch(option).help("Refuse what is not JSON, as is always done for *.json"))
         .option("backup", backup)
         .option("restore", |option| {
@@ -404,11 +364,12 @@ fn atomic_write(options: Options<'_>) -> Command {
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value("1")
-                .value_parser(value_parser!(u32).range(1..))
+                .value_parser(|text: &str| backup_number(text, u32::MAX))
                 .conflicts_with("content")
                 .help("Put backup K back, by default FILE.bak; what the file holds now becomes FILE.bak")
         })
-        .arg(option("content").value_name("TEXT").allow_hyphen_values(true).help("Write TEXT instead of standard input"))
+        .option("no-sync", no_sync)
+        .heading("Revisions")
         .option("if-revision", if_revision)
         .option("base", |option| {
             option
@@ -418,9 +379,9 @@ fn atomic_write(options: Options<'_>) -> Command {
         })
         .option("print-revision", print_revision)
         .option("json", json_answer)
+        .heading("Locking")
         .arg(flag("no-lock").help("Do not lock: another writer's update may be lost"))
         .option("lock", |option| switch(option).overrides_with("no-lock").help("Lock, which is the default"))
-        .option("no-sync", no_sync)
         .option("timeout", timeout)
         .option("client", client)
         .command
@@ -452,7 +413,8 @@ impl Line<'_> {
                 .allow_hyphen_values(true)
                 .value_parser(value_parser!(OsString))
         }
-        self.option("arg", |option| pair(option, "TEXT").help("Set $NAME to a string"))
+        self.heading("Filter")
+            .option("arg", |option| pair(option, "TEXT").help("Set $NAME to a string"))
             .option("argjson", |option| pair(option, "JSON").help("Set $NAME to a JSON value"))
             .option("slurpfile", |option| {
                 pair(option, "FILE").help("Set $NAME to an array of the JSON values in a file")
@@ -468,11 +430,12 @@ impl Line<'_> {
             .lettered('L', "library-path", |option| {
                 of_path(option, "DIR").action(ArgAction::Append).help("Look for modules here")
             })
-            .option("eval-timeout", |option| option.value_name("SECS").help("Give up on a filter that runs longer"))
+            .option("eval-timeout", |option| seconds(option).help("Give up on a filter that runs longer"))
     }
 
     fn layout_options(self) -> Self {
-        self.lettered('c', "compact-output", |option| switch(option).help("Print JSON on one line"))
+        self.heading("Output")
+            .lettered('c', "compact-output", |option| switch(option).help("Print JSON on one line"))
             .lettered('S', "sort-keys", |option| switch(option).help("Print the keys of objects sorted"))
             .option("tab", |option| switch(option).help("Indent with tabs"))
             .option("indent", |option| {

@@ -20,8 +20,9 @@ use clap::{
     ArgMatches,
     parser::{MatchesError, ValueSource},
 };
+use memlatch_os::paths::quoted;
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     mem::ManuallyDrop,
     path::{Path, PathBuf},
     time::Duration,
@@ -35,6 +36,9 @@ pub fn parse(call: Call) -> Result<Request, Failure> {
     {
         return Ok(Request::SecondProcess(file.into()));
     }
+    if let (None | Some(Tool::FileLock), []) = (call.tool, call.words.as_slice()) {
+        return Err(Failure::usage(format!("the command is missing\n\n{}", own::help_on(call.tool, &[])?.trim_end())));
+    }
     let words = match call.tool {
         Some(Tool::FileLock) => mark_command(call.words),
         _ => call.words,
@@ -43,10 +47,12 @@ pub fn parse(call: Call) -> Result<Request, Failure> {
     let matches = match find(call.tool, Options::In(&words), &words).or_else(|_| find(call.tool, Options::All, &words))
     {
         Ok(matches) => matches,
-        Err(error) if error.use_stderr() => return Err(Failure::usage(complaint(&error))),
+        Err(error) if error.use_stderr() => {
+            return Err(or_detached_number(&words, Failure::usage(complaint(&error))));
+        }
         Err(error) => return Ok(Request::Text(error.render().to_string())),
     };
-    request(call.tool, &matches)
+    request(call.tool, &matches).map_err(|failure| or_detached_number(&words, failure))
 }
 
 fn request(tool: Option<Tool>, matches: &ArgMatches) -> Result<Request, Failure> {
@@ -70,6 +76,20 @@ fn find(tool: Option<Tool>, options: Options<'_>, words: &[OsString]) -> Result<
 fn complaint(error: &clap::Error) -> String {
     let text = error.render().to_string();
     text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
+}
+
+/// What to say of `--backup 3`: the option may stand alone, so the number behind a blank is a word of its own, and whatever
+/// is wrong with the command line comes from that.
+fn or_detached_number(words: &[OsString], failure: Failure) -> Failure {
+    let mut pairs = words.windows(2).take_while(|pair| pair[0] != "--");
+    let detached = pairs.find(|pair| {
+        (pair[0] == "--backup" || pair[0] == "--restore")
+            && pair[1].to_str().is_some_and(|word| word.parse::<u32>().is_ok())
+    });
+    detached.map_or(failure, |pair| {
+        let (option, number) = (pair[0].to_string_lossy(), pair[1].to_string_lossy());
+        Failure::usage(format!("'{number}' does not belong to {option}; write {option}={number}"))
+    })
 }
 
 fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
@@ -305,6 +325,9 @@ fn sort_words(matches: &ArgMatches, filters: usize) -> Result<Words, Failure> {
         Some((filter, _)) => Some(text(filter, "the filter")?),
         None => None,
     };
+    if let Some(filter) = &filter {
+        refuse_swapped(&file, filter)?;
+    }
     let mut positional = Vec::new();
     for (word, place) in words {
         let last = |marks: &[usize]| marks.iter().rev().find(|&&mark| mark < place).copied();
@@ -320,6 +343,16 @@ fn sort_words(matches: &ArgMatches, filters: usize) -> Result<Words, Failure> {
         });
     }
     Ok(Words { file: file.into(), filter, positional })
+}
+
+/// Refuses a filter in the place of the file, which would be told as a mistake in the filter.
+fn refuse_swapped(file: &OsStr, filter: &str) -> Result<(), Failure> {
+    let is_json = |path: &Path| path.extension().is_some_and(|ending| ending == "json");
+    let (first, second) = (Path::new(file), Path::new(filter));
+    if is_json(first) || !is_json(second) || first.exists() || !second.exists() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("the file comes first, then the filter: {} {}", quoted(second), quoted(first))))
 }
 
 /// Where an option stands that is counted. clap gives one that is not there a value, and that a place.

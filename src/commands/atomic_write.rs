@@ -193,7 +193,7 @@ pub(super) fn check(content: &[u8], request: &cli::Write, rule: &Rule) -> Result
 fn make_folder(request: &cli::Write, target: &Target, console: &Console) -> Result<(), Failure> {
     let Some(folder) = target.path.parent() else { return Ok(()) };
     if replace::make_folder(folder, request.durability)? {
-        console.info(format_args!("Made folder: {}", shown(folder)));
+        console.progress(format_args!("Made folder: {}", shown(folder)));
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ fn revision_of(target: &Target) -> Option<Revision> {
 pub fn cleanup(dry_run: bool, as_json: bool, console: &Console) -> Result<Exit, Failure> {
     let folder = lock_folder()?;
     let is_watched = console.is_watched();
-    let announce = || console.info(format_args!("Checking for stale locks in: {}", shown(folder.path())));
+    let announce = || console.progress(format_args!("Checking for stale locks in: {}", shown(folder.path())));
     if is_watched && !as_json {
         announce();
     }
@@ -137,11 +137,11 @@ pub fn cleanup(dry_run: bool, as_json: bool, console: &Console) -> Result<Exit, 
             announce();
         }
         for (_, info, cause) in &cleaned.locks {
-            console.info(removal(info.as_ref(), cause, dry_run));
+            console.progress(removal(info.as_ref(), cause, dry_run));
         }
         let verb = if dry_run { "Would clean" } else { "Cleaned" };
         let result = format!("{verb} {} stale lock(s)", cleaned.locks.len());
-        if cleaned.failures.is_empty() { console.ok(result) } else { console.info(result) }
+        if cleaned.failures.is_empty() { console.ok(result) } else { console.progress(result) }
     }
     match cleaned.failures.len() {
         0 => Ok(Exit(0)),

@@ -59,7 +59,7 @@ pub fn run(folder: Option<&Path>, force: bool, console: &Console) -> Result<Exit
     for link in &foreign {
         let kept = original(link);
         fs::rename(link, &kept).map_err(cannot("rename", link))?;
-        console.info(format_args!("Kept {} as {}", shown(link), shown(&kept)));
+        console.progress(format_args!("Kept {} as {}", shown(link), shown(&kept)));
     }
     for link in &links {
         put_link(link, &binary).map_err(cannot("make the link", link))?;
@@ -73,7 +73,7 @@ pub fn run(folder: Option<&Path>, force: bool, console: &Console) -> Result<Exit
             quoted(&folder)
         ));
     }
-    console.info("Run 'memlatch doctor' to see whether all is well");
+    console.progress("Run 'memlatch doctor' to see whether all is well");
     Ok(Exit(0))
 }
 

@@ -1,6 +1,6 @@
 //! `memory-read`: print a file, or what a filter makes of it, never half written.
 
-use super::{Exit, is_json_name, lock_folder, no_stack, parse, program, refuse_special, resolve, unreadable};
+use super::{Exit, is_json_name, lock_folder, missing, no_stack, parse, program, refuse_special, resolve, unreadable};
 use crate::{
     cli::{Read, Show, Strings},
     document,
@@ -45,7 +45,7 @@ pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
                 // A filter with a mistake in it waits for nobody.
                 let filter = program::prepare(program, &request.file)?;
                 let (target, text) = load(request, console)?;
-                let outputs = print_outputs(filter, parse(text, &target)?, *input, layout, *strings, console)?;
+                let outputs = print_outputs(filter, &target, parse(text, &target)?, *input, layout, *strings, console)?;
                 Ok(if *status_from_output { outputs.as_status() } else { Exit(0) })
             })
             .map_err(no_stack)?
@@ -110,7 +110,7 @@ fn open(request: &Read, target: &Target, console: &Console) -> Result<File, Fail
     // What is wrong with the directory, the file's own error tells.
     let _directory = Fresh::around(&target.path);
     if refuse_special(target)?.is_none() {
-        return Err(Failure::failed(format!("'{}' does not exist", shown(&target.given))));
+        return Err(missing(target, "look at the path, or make the file with atomic-write"));
     }
     File::open(&target.path).map_err(|error| unreadable(target, &error))
 }
@@ -144,6 +144,7 @@ impl Outputs {
 
 fn print_outputs(
     filter: program::Ready,
+    target: &Target,
     value: filter::Value,
     input: crate::cli::Input,
     layout: &document::Layout,
@@ -161,7 +162,7 @@ fn print_outputs(
         });
         written
     })?;
-    result.map(|()| outputs)
+    result.map(|()| outputs).map_err(|failure| failure.about(shown(&target.given)))
 }
 
 fn print(out: &mut dyn Write, value: &filter::Value, layout: &document::Layout, strings: Strings) -> io::Result<()> {

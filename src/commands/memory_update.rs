@@ -1,8 +1,8 @@
 //! `memory-update`: read, filter and replace a JSON file under its lock.
 
 use super::{
-    Exit, condition, is_json_name, lock_folder, no_stack, own_command, parse, program, refuse_special, resolve,
-    rule::Rule, tell_of_other_names,
+    Exit, condition, is_json_name, lock_folder, missing, no_stack, own_command, parse, program, refuse_special,
+    resolve, rule::Rule, tell_of_other_names,
 };
 use crate::{
     cli::{Answer, Change, Effect, Program, Source, Update},
@@ -25,6 +25,9 @@ use std::{
     thread,
 };
 
+/// What to do about a file that is not there.
+const START_IT: &str = "--create starts it from {}, or --create=JSON from something else";
+
 /// Updates the file, or prints what it would become.
 pub fn run(request: &Update, console: &Console) -> Result<Exit, Failure> {
     filter::on_large_stack(|| update(request, console)).map_err(no_stack)?
@@ -35,7 +38,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     let change = Prepared::from(request)?;
     let seed = request.create.as_deref().map(seed).transpose()?;
     let rule = Rule::prepare(request.schema.as_ref())?;
-    if !is_json_name(&request.file) {
+    if !is_json_name(&request.file) && !request.file.is_dir() {
         return Err(Failure::failed(format!(
             "'{}' is not named *.json; memory-update changes JSON files only",
             shown(&request.file)
@@ -44,7 +47,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     let target = resolve(&request.file)?;
     // With a condition, what is missing has changed.
     if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
-        return Err(missing(&target));
+        return Err(missing(&target, START_IT));
     }
     let claim = Claim { kind: Kind::Update, command: own_command(), client: request.client.clone() };
     let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
@@ -67,7 +70,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         }
         None => {
             is_new = true;
-            seed.ok_or_else(|| missing(&target))?
+            seed.ok_or_else(|| missing(&target, START_IT))?
         }
     };
     let old_kind = (!is_new).then(|| old.kind());
@@ -175,13 +178,6 @@ fn compare(
     let (old, new) = (String::from_utf8_lossy(old.as_deref().unwrap_or_default()), String::from_utf8_lossy(&new));
     let difference = diff::unified((old_name, &old), (&name, &new), console.data_style());
     console.data(|out| out.write_all(difference.as_bytes()))
-}
-
-fn missing(target: &Target) -> Failure {
-    Failure::failed(format!(
-        "'{}' does not exist; --create starts it from {{}}, or --create=JSON from something else",
-        shown(&target.given)
-    ))
 }
 
 fn seed(json: &str) -> Result<Value, Failure> {

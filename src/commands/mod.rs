@@ -21,11 +21,11 @@ use crate::{
     failure::Failure,
     filter::Value,
     lock::{folder::Folder, target::Target},
-    replace::Replaced,
+    replace::{self, Replaced},
     report::Console,
     settings,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::paths::{quoted, shown};
 use std::path::Path;
 
 /// The exit status of a command that did what it was asked for, where that is not simply 0.
@@ -48,12 +48,24 @@ fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Failure>
     match std::fs::metadata(&target.given) {
         Ok(facts) if facts.is_file() => Ok(Some(facts)),
         Ok(facts) => {
-            let what = if facts.is_dir() { "a folder" } else { "a device, pipe or socket" };
-            Err(Failure::failed(format!("'{}' is {what}, not a plain file", shown(&target.given))))
+            let what = if facts.is_dir() {
+                "a directory, not a file; name a file in it"
+            } else {
+                "a device, pipe or socket, not a plain file"
+            };
+            Err(Failure::failed(format!("'{}' is {what}", shown(&target.given))))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::failed(format!("cannot look at '{}': {error}", shown(&target.given)))),
     }
+}
+
+/// There is no such file, and `remedy` is what to do about it. Of a relative path the place where it was looked for is told:
+/// the script may have been started elsewhere than its author thought.
+fn missing(target: &Target, remedy: &str) -> Failure {
+    let place = if target.given.is_relative() { settings::working_directory() } else { None };
+    let place = place.map_or_else(String::new, |place| format!(" in '{}'", shown(&place)));
+    Failure::failed(format!("'{}' does not exist{place}; {remedy}", shown(&target.given)))
 }
 
 fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
@@ -62,7 +74,17 @@ fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
 
 /// The document that the target holds.
 fn parse(text: Vec<u8>, target: &Target) -> Result<Value, Failure> {
-    document::parse(text).map_err(|error| Failure::from(error).about(shown(&target.given)))
+    document::parse(text)
+        .map_err(|error| Failure::failed(format!("{}: {error}{}", shown(&target.given), way_back(target))))
+}
+
+/// How to get back what a damaged file held, if a backup has it.
+fn way_back(target: &Target) -> String {
+    let newest = replace::backups(&target.given).ok().and_then(|backups| backups.into_iter().next());
+    newest.map_or_else(String::new, |backup| {
+        let (name, file, number) = (shown(&backup.path), quoted(&target.given), backup.number);
+        format!("; '{name}' holds an earlier content; to put it back: atomic-write {file} --restore={number}")
+    })
 }
 
 /// Says that the old file had hard links, once: the new one has none.

@@ -180,7 +180,7 @@ fn acquire_says_when_its_owner_is_about_to_vanish() {
         sandbox.may_leave_locks();
         sandbox.write("b.json", "{}");
         let text = said(&sandbox, line);
-        assert!(text.starts_with("[INFO] the lease on 'a.json' ends with this command"), "{line}: {text}");
+        assert!(text.starts_with("[INFO] file-lock: the lease on 'a.json' ends with this command"), "{line}: {text}");
         assert!(text.contains("--owner client") && text.lines().count() == 1, "{line}: {text}");
         sandbox.is_free("a.json");
     }
@@ -231,14 +231,14 @@ fn a_long_wait_in_a_client_tells_who_holds_the_lock_and_for_how_long_it_goes_on(
             sandbox.line("file-lock with a.json --client nightly -- sh -c").arg("echo held; read _ || true").start();
         held.says("held");
         let waiting = sandbox.line("file-lock with a.json --timeout 90.5 -- echo mine").env(mark, "1").start();
-        waiting.warns("[INFO] waiting for the lock on 'a.json', held by PID ");
+        waiting.warns("[INFO] file-lock: waiting for the lock on 'a.json', held by PID ");
         waiting.warns("nightly");
         waiting.warns("; for 90.5s at most\n");
         held.ended();
         let output = waiting.ended();
         assert_eq!((code(output.status), output.stdout.as_slice()), (0, &b"mine\n"[..]));
         let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(text.matches("[INFO] waiting").count(), 1, "{text}");
+        assert_eq!(text.matches("[INFO] file-lock: waiting").count(), 1, "{text}");
     }
 }
 
@@ -251,7 +251,7 @@ fn a_very_long_wait_in_a_client_tells_that_it_goes_on() {
         sandbox.call(["file-lock", "with", name, "--timeout", "100", "--", "true"]).env("CLAUDECODE", "1").start()
     });
     for (name, waiting) in ["a.json", "b.json"].into_iter().zip(&waits) {
-        waiting.warns(&format!("[INFO] still waiting for the lock on '{name}' after 1"));
+        waiting.warns(&format!("[INFO] file-lock: still waiting for the lock on '{name}' after 1"));
         waiting.warns("s of 100s, held by PID ");
     }
     held.ended();

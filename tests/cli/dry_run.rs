@@ -53,7 +53,7 @@ fn a_missing_file_differs_from_nothing() {
 fn where_nothing_changes_that_is_said() {
     let sandbox = with_lines();
     let call = sandbox.line("memory-update a.json .a=1 --diff");
-    call.succeeds().prints("").tells(["[INFO] no change", "a.json"]);
+    call.succeeds().prints("").tells(["[INFO] memory-update: no change", "a.json"]);
     // The layout is part of the file.
     let call = sandbox.line("memory-update a.json .a=1 --diff -c");
     assert!(call.succeeds().stdout().contains("\n+{\"a\":1,"));

@@ -515,7 +515,7 @@ fn a_lock_folder_made_outside_of_the_home_is_told_once() {
     let sandbox = Sandbox::new();
     let base = sandbox.path("mistyped");
     let update = || sandbox.line("memory-update a.json .n=1 --create").env("AICONFIG_PATH", &base).succeeds().stderr();
-    let told = format!("[INFO] made the lock folder '{}'", base.join(".locks").display());
+    let told = format!("[INFO] memory-update: made the lock folder '{}'", base.join(".locks").display());
     assert!(update().contains(&told));
     assert!(!update().contains("lock folder"));
     let at_home = sandbox.line("memory-update a.json .n=1").without("AICONFIG_PATH").succeeds().stderr();

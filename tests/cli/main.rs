@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows how memlatch works inside, but for `tidy`, which holds the code to its architecture.
 
+mod advice;
 mod atomic_write;
 mod attributes;
 mod backups;

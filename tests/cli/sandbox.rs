@@ -448,7 +448,8 @@ impl Ended {
     #[track_caller]
     pub fn refuses(self) -> Self {
         let text = self.stderr();
-        assert!(text.lines().any(|line| line.starts_with("[ERROR] ")), "no [ERROR] line:\n{text}");
+        let speaks = |tool: &str| text.lines().any(|line| line.starts_with(&format!("[ERROR] {tool}: ")));
+        assert!(speaks("memlatch") || TOOLS.into_iter().any(speaks), "no [ERROR] line that names its tool:\n{text}");
         assert!(!text.contains("panicked"), "a panic:\n{text}");
         self.prints("")
     }

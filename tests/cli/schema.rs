@@ -42,7 +42,7 @@ fn what_fits_is_written() {
 fn what_does_not_fit_is_refused_with_each_place_and_reason() {
     let sandbox = with_schema(SESSIONS);
     let told = [
-        "[ERROR] the new content for 'a.json' does not fit the schema 'schema.json'; the file is as it was\n",
+        ": the new content for 'a.json' does not fit the schema 'schema.json'; the file is as it was\n",
         "  at /sessions/0/id: 5 is not of type \"string\"\n",
         "  at /sessions/1/at: \"yesterday\" is not a \"date-time\"\n",
         "  at /sessions/1: \"id\" is a required property\n",

@@ -168,7 +168,9 @@ impl Fault<'_> {
             || ["owner", "shell", "held by"].into_iter().any(tells);
         match self.fate {
             Fate::Fail(error) if !is_about_processes => {
-                check(tells(&format!("(os error {error})")), "the cause is not named")
+                let words = std::io::Error::from_raw_os_error(error).to_string();
+                let words = words.split(" (os error").next().expect("a first part");
+                check(tells(words), "the cause is not named")
             }
             _ => Ok(()),
         }

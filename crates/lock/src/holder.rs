@@ -225,7 +225,7 @@ pub fn describe(info: Option<&Info>, state: &State) -> String {
             None => format!("ACTIVE (process {} is running)", info.pid),
         },
         (State::Alive, None) => "ACTIVE (being set up)".to_owned(),
-        (State::Dead(Cause::Ended(pid)), _) => format!("STALE (process {pid} is not running)"),
+        (State::Dead(Cause::Ended(pid)), _) => format!("STALE (process {pid} is dead)"),
         (State::Dead(Cause::Expired(pid)), _) => format!("STALE (the lease of process {pid} has expired)"),
         (State::Dead(Cause::Unfinished), _) => "STALE (it names no holder)".to_owned(),
         (State::Unknown(Doubt::OtherHost(host)), _) => {

@@ -1,0 +1,75 @@
+//! The commands of memlatch itself: installing, merging, looking for faults, and help.
+
+use super::{Options, base, definition, flag, help_words, json, option, path};
+use crate::{cli::Shell, help, multicall::Tool};
+use clap::{Arg, ArgAction, Command};
+
+/// memlatch's own command line, with all tools below it.
+pub fn memlatch() -> Command {
+    let tools = Tool::ALL.map(|tool| definition(Some(tool), Options::All));
+    base("memlatch")
+        .about("Safe concurrent access to JSON memory files")
+        .subcommand_required(true)
+        .subcommands(tools)
+        .subcommand(
+            base("install")
+                .about("Put links to memlatch and its four tools into a directory")
+                .arg(path("folder", "DIR").help("Where the links go [~/.local/bin]"))
+                .arg(flag("force").help("Rename a script of the same name to NAME.orig"))
+                .arg(flag("git-merge").conflicts_with("force").help("Instead, let git merge JSON files in the repository DIR [.] by member and element"))
+                .arg(flag("remove").requires("git-merge").help("Take back what --git-merge did"))
+                .after_help("Examples:\n  memlatch install\n  memlatch install --force ~/aiconfig/scripts\n  memlatch install --git-merge ~/aiconfig"),
+        )
+        .subcommand(
+            base("merge")
+                .about("Merge three JSON documents: what two sides made of one base")
+                .arg(path("base", "BASE").required(true).help("What both sides began with"))
+                .arg(path("ours", "OURS").required(true).help("What one side made of it"))
+                .arg(path("theirs", "THEIRS").required(true).help("What the other side made of it; its order is kept"))
+                .arg(path("path", "PATH").requires("driver").help("What git calls the file, with --driver"))
+                .arg(option("key").value_name("PATH=FIELD").action(ArgAction::Append).help("Tell the elements of the array at PATH apart by FIELD [id, key, name, uuid or path]"))
+                .arg(option("sum").value_name("PATH").action(ArgAction::Append).help("Add up what both sides added to the number at PATH"))
+                .arg(option("prefer").value_name("SIDE").value_parser(["ours", "theirs"]).help("Decide every conflict for one side"))
+                .arg(flag("mark").conflicts_with("prefer").help("Keep both values of a conflict: {\"_conflict\": true, \"_value\": OURS, \"_their_value\": THEIRS}"))
+                .arg(json())
+                .arg(flag("driver").requires("path").conflicts_with_all(["mark", "json"]).help("As git calls a merge driver: the result goes into OURS"))
+                .after_help(
+                    "Exits with 1 if there are conflicts.\n\nExamples:\n  memlatch merge base.json mine.json theirs.json > merged.json\n  memlatch merge base.json mine.json theirs.json --key .decisions=title --sum .count",
+                ),
+        )
+        .subcommand(
+            base("doctor")
+                .about("Look for faults: lock folder, links, locks, leftover files, memory files, environment")
+                .arg(path("paths", "FILE|DIR").num_args(0..).action(ArgAction::Append).help("Memory files, or folders of them [$AICONFIG_PATH/memory]"))
+                .arg(flag("json").help("Print JSON"))
+                .arg(flag("hold").conflicts_with_all(["paths", "json"]).help("Hold a lock that another machine is to probe"))
+                .arg(flag("probe").conflicts_with_all(["paths", "json", "hold"]).help("Probe the lock that another machine holds"))
+                .after_help(
+                    "Exits with 1 if something has to be mended. It changes nothing, but for --probe: where locks were seen to exclude between two machines, it writes that into the lock folder, and from then on holders that died on other machines are known to be dead.\n\nExamples:\n  memlatch doctor\n  memlatch doctor ~/notes sessions.json --json\n  memlatch doctor --hold          # on one machine, then on the other:\n  memlatch doctor --probe",
+                ),
+        )
+        .subcommand(
+            base("completions")
+                .about("Print completions for a shell")
+                .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(Shell::NAMES).help("The shell"))
+                .after_help(
+                    "Examples:\n  source <(memlatch completions bash)\n  memlatch completions fish | source",
+                ),
+        )
+        .subcommand(
+            base("man")
+                .about("Print the manual page, or write all of them into a folder")
+                .arg(path("folder", "DIR").help("Where the pages go"))
+                .after_help("Examples:\n  memlatch man | man -l -\n  memlatch man ~/.local/share/man/man1"),
+        )
+        .subcommand(
+            base("help")
+                .about("Print help on a command or a topic")
+                .arg(help_words().value_name("COMMAND|TOPIC").help("A command, or a topic"))
+                .after_help("Examples:\n  memlatch help memory-update\n  memlatch help file-lock with\n  memlatch help filters"),
+        )
+        .after_help(format!(
+            "'memlatch help TOPIC' tells more; topics: {}.\n\nExamples:\n  memlatch memory-update sessions.json '.count += 1'\n  memlatch file-lock show\n  memlatch install",
+            help::topics()
+        ))
+}
