@@ -11,6 +11,7 @@ pub mod help;
 pub mod settings;
 
 pub mod commands;
+pub mod mcp;
 
 pub mod diff;
 pub mod schema;
@@ -73,6 +74,8 @@ fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
         Request::InstallGitMerge { repository, remove: true } => {
             commands::git_merge::remove(repository.as_deref(), console)
         }
+        Request::Mcp(request) => mcp::run(request, console),
+        Request::McpCall => mcp::call::run(console),
         Request::Doctor(request) => commands::doctor::run(request, console),
         Request::SecondProcess(file) => commands::doctor::second_process(file, console),
         Request::BetweenHosts(part) => commands::doctor::between_hosts(*part, console),

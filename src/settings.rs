@@ -1,6 +1,6 @@
 //! The environment variables, one function each. Unset and empty are the same, as in the shell's `${NAME:-default}`.
 
-use crate::{document::colors::Colors, lock::lease::Owner};
+use crate::lock::lease::Owner;
 use memlatch_os::paths::shown;
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
@@ -110,15 +110,15 @@ pub fn terminal_has_color() -> bool {
     value("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// The colours of JSON on a terminal: `JQ_COLORS`, in jq's own form.
-pub fn json_colors() -> Result<Colors, Error> {
-    let Some(text) = value("JQ_COLORS") else { return Ok(Colors::default()) };
-    let text = text.to_string_lossy();
-    Colors::parse(&text).ok_or_else(|| {
-        Error(format!(
-            "JQ_COLORS is '{text}'; give numbers between semicolons, and colons between kinds, such as 0;90:0;39"
-        ))
-    })
+/// The file of a knowledge graph: `MEMORY_FILE_PATH`, as the reference memory server has it.
+pub fn graph_file() -> Option<PathBuf> {
+    value("MEMORY_FILE_PATH").map(PathBuf::from)
+}
+
+/// What a command needs that is run for a client of `mcp`. A filter sees no more than this of the environment.
+pub fn of_commands() -> impl Iterator<Item = (&'static str, OsString)> {
+    let names = ["HOME", "AICONFIG_PATH", "LOCK_TIMEOUT", "LOCK_RETRY", "LOCK_DEBUG", "TZ", INSIDE];
+    names.into_iter().filter_map(|name| Some((name, env::var_os(name)?)))
 }
 
 /// Where the system looks for commands: `PATH`.

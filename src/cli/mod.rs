@@ -2,10 +2,8 @@
 //! ([`meaning`]). The only home of defaults.
 
 mod definitions;
-mod matches;
 mod meaning;
 mod own;
-mod words;
 
 pub use definitions::{Options, definition};
 pub use meaning::parse;
@@ -21,6 +19,9 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// The word behind `doctor` that makes a [`Request::SecondProcess`]. No option: people have no use for it.
 pub const SECOND_PROCESS: &str = "--second-process";
+
+/// The word behind `mcp` that makes a [`Request::McpCall`]. No option, for the same reason.
+pub const MCP_CALL: &str = "--call";
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -51,6 +52,9 @@ pub enum Request {
         repository: Option<PathBuf>,
         remove: bool,
     },
+    Mcp(Mcp),
+    /// One call of a tool, which the server of `mcp` hands to a process of its own.
+    McpCall,
     Doctor(Doctor),
     /// How the doctor asks a second process which locks on a file it is granted.
     SecondProcess(PathBuf),
@@ -159,6 +163,22 @@ pub struct Merge {
     pub json: bool,
 }
 
+/// What `mcp` is asked for.
+#[derive(Debug)]
+pub struct Mcp {
+    pub serves: Serves,
+    pub read_only: bool,
+}
+
+/// What `mcp` serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// The memory files below these directories; without any, below the usual ones.
+    Files { roots: Vec<PathBuf> },
+    /// One knowledge graph; without a file, that of `MEMORY_FILE_PATH`.
+    Graph { file: Option<PathBuf> },
+}
+
 #[derive(Debug)]
 pub struct Doctor {
     /// Memory files, and folders of them; without any, the usual folder.
@@ -187,8 +207,7 @@ pub enum Change {
 
 #[derive(Debug)]
 pub struct Read {
-    /// In the order in which their values come; `-` is standard input. With anything but a filter there is one.
-    pub files: Vec<PathBuf>,
+    pub file: PathBuf,
     pub show: Show,
     /// Whether to print the revision of the bytes with what is shown, as one JSON object.
     pub with_revision: bool,
@@ -203,50 +222,34 @@ pub enum Show {
     /// Its bytes as they are.
     Bytes,
     /// Pretty-printed if its name ends in `.json`, otherwise its bytes.
-    Content(Style),
+    Content(Layout),
     /// The revision of its bytes.
     Revision,
     /// What a filter makes of it.
-    Filtered { program: Program, style: Style, status_from_output: bool, input: Input },
-}
-
-/// How outputs are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Style {
-    pub layout: Layout,
-    pub strings: Strings,
-    /// Whether all but ASCII is written in escapes.
-    pub ascii: bool,
-    /// Whether in colour; `None`: on a terminal.
-    pub color: Option<bool>,
-    /// Whether as a sequence of RFC 7464.
-    pub sequence: bool,
+    Filtered { program: Program, layout: Layout, strings: Strings, status_from_output: bool, input: Input },
 }
 
 /// How strings among the outputs are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strings {
-    #[default]
     Quoted,
     /// As they are, each on a line.
     Raw,
     /// As they are, nothing between them.
     Joined,
-    /// As they are, each ended by NUL.
-    NulEnded,
 }
 
-/// What the filter is run on: the values of the files, but for what is set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Input {
-    /// The lines of the text, as strings, in the place of its values.
-    pub raw: bool,
-    /// The parts of each value, as jq streams them.
-    pub stream: bool,
-    /// All of them at once, in one array, or one string.
-    pub slurp: bool,
-    /// `null`; they come by `input`.
-    pub null: bool,
+/// What the filter's input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The document.
+    Document,
+    /// `null`; the document comes by `input`.
+    Null,
+    /// An array that holds the document.
+    Slurped,
+    /// The document's parts, as jq streams them.
+    Stream,
 }
 
 #[derive(Debug)]
@@ -287,6 +290,8 @@ pub enum Condition {
 #[derive(Debug)]
 pub enum Base {
     File(PathBuf),
+    /// Itself.
+    Content(Vec<u8>),
     Revision(Expected),
 }
 

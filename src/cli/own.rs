@@ -1,13 +1,25 @@
 //! The commands of memlatch itself: what clap finds in their command lines → what they ask for.
 
 use super::{
-    Doctor, Merge, Part, Request, Shell,
+    Doctor, MCP_CALL, Mcp, Merge, Part, Request, SECOND_PROCESS, Serves, Shell,
     definitions::{Options, definition},
-    matches::{flag, many, one, value},
+    meaning::{flag, many, one, value},
 };
 use crate::{failure::Failure, help, multicall::Tool};
 use clap::ArgMatches;
 use memlatch_merge::{Decision, Rules, Side};
+use std::ffi::OsString;
+
+/// What one process of memlatch asks another for.
+pub fn between_processes(words: &[OsString]) -> Option<Request> {
+    match words {
+        [doctor, second, file] if doctor == "doctor" && second == SECOND_PROCESS => {
+            Some(Request::SecondProcess(file.into()))
+        }
+        [mcp, call] if mcp == "mcp" && call == MCP_CALL => Some(Request::McpCall),
+        _ => None,
+    }
+}
 
 /// What the command line of one of them asks for.
 pub fn request(matches: &ArgMatches) -> Result<Request, Failure> {
@@ -30,6 +42,13 @@ pub fn request(matches: &ArgMatches) -> Result<Request, Failure> {
             }
         }
         "install" => Request::Install { folder: value(matches, "folder"), force: flag(matches, "force") },
+        "mcp" => Request::Mcp(Mcp {
+            serves: match matches.contains_id("graph") {
+                true => Serves::Graph { file: value(matches, "graph") },
+                false => Serves::Files { roots: many(matches, "root") },
+            },
+            read_only: flag(matches, "read-only"),
+        }),
         "doctor" if flag(matches, "hold") => Request::BetweenHosts(Part::Hold),
         "doctor" if flag(matches, "probe") => Request::BetweenHosts(Part::Probe),
         "doctor" => Request::Doctor(Doctor { paths: many(matches, "paths"), json: flag(matches, "json") }),

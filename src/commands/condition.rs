@@ -126,6 +126,7 @@ fn base_content(base: &Base, current: Option<&[u8]>, target: &Target) -> Result<
             return fs::read(file)
                 .map_err(|error| Failure::failed(format!("cannot read the base '{}': {error}", shown(file))));
         }
+        Base::Content(content) => return Ok(content.clone()),
         Base::Revision(expected) => expected,
     };
     if let Some(content) = current.filter(|content| expected.is(&Revision::of(Some(content)))) {

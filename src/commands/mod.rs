@@ -6,12 +6,10 @@ pub mod doctor;
 mod facts;
 pub mod file_lock;
 pub mod git_merge;
-mod inputs;
 pub mod install;
 pub mod memory_read;
 pub mod memory_update;
 pub mod merge;
-mod printing;
 pub mod program;
 mod restore;
 mod rule;
@@ -35,7 +33,7 @@ use std::path::Path;
 pub struct Exit(pub u8);
 
 /// The user's lock folder.
-fn lock_folder() -> Result<Folder, Failure> {
+pub fn lock_folder() -> Result<Folder, Failure> {
     Ok(Folder::at(settings::lock_folder()?).inside(settings::inside()))
 }
 
@@ -75,7 +73,7 @@ fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
 }
 
 /// The document that the target holds.
-fn parse(text: Vec<u8>, target: &Target) -> Result<Value, Failure> {
+pub fn parse(text: Vec<u8>, target: &Target) -> Result<Value, Failure> {
     document::parse(text)
         .map_err(|error| Failure::failed(format!("{}: {error}{}", shown(&target.given), way_back(target))))
 }
@@ -128,7 +126,7 @@ fn own_command() -> Option<String> {
 }
 
 /// There was no room for the stack of a filter or a schema.
-fn no_stack(error: std::io::Error) -> Failure {
+pub fn no_stack(error: std::io::Error) -> Failure {
     Failure::failed(format!(
         "no address space for the stack of a filter, 96 MiB at least: {error}; raise the limit (ulimit -v)"
     ))

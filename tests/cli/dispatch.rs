@@ -45,7 +45,7 @@ fn every_command_has_help_with_an_example_on_stdout() {
         assert!(help.contains("xample"), "file-lock {command} --help:\n{help}");
     }
     let help = sandbox.line("memlatch --help").succeeds().reports("").stdout();
-    for word in TOOLS.into_iter().chain(["install", "doctor", "completions", "man"]) {
+    for word in TOOLS.into_iter().chain(["install", "doctor", "mcp", "completions", "man"]) {
         assert!(help.contains(word), "{word} is not in\n{help}");
     }
     assert!(sandbox.line("file-lock help").succeeds().stdout().contains("acquire"));

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "this is the one crate that may call the operating system directly")]
 
 mod attributes;
+mod confine;
 mod entry;
 mod file_systems;
 mod fresh;
@@ -26,6 +27,7 @@ use std::{
 };
 
 pub use attributes::{copy_attributes, is_mount_point};
+pub use confine::{Confinement, confine};
 pub use entry::start;
 pub use file_systems::{FileSystem, is_remote, locks_can_be_lost};
 pub use fresh::Fresh;

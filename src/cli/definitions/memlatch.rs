@@ -38,6 +38,14 @@ pub fn memlatch() -> Command {
                 ),
         )
         .subcommand(
+            base("mcp")
+                .about("Serve memory files to an AI client by the Model Context Protocol")
+                .arg(path("root", "DIR").long("root").action(ArgAction::Append).help("Serve the files below DIR, and no others [$AICONFIG_PATH/memory and ./memory]"))
+                .arg(path("graph", "FILE").long("graph").num_args(0..=1).conflicts_with("root").help("Instead, serve the knowledge graph in FILE [$MEMORY_FILE_PATH], as @modelcontextprotocol/server-memory does"))
+                .arg(flag("read-only").help("Offer no tool that changes anything"))
+                .after_help("Examples:\n  memlatch mcp --root ~/aiconfig/memory\n  memlatch mcp --graph ~/memory.jsonl"),
+        )
+        .subcommand(
             base("doctor")
                 .about("Look for faults: lock folder, links, locks, leftover files, memory files, environment")
                 .arg(path("paths", "FILE|DIR").num_args(0..).action(ArgAction::Append).help("Memory files, or folders of them [$AICONFIG_PATH/memory]"))

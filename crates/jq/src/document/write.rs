@@ -34,28 +34,14 @@ impl Default for Layout {
 /// # Errors
 /// Those of `out`, and `InvalidData` for values nested deeper than can be read again.
 pub fn write(value: &Value, layout: &Layout, out: &mut dyn io::Write) -> io::Result<()> {
-    check_depth(value)?;
     let mut writer = Writer { layout: *layout, kept_numbers: true, buffer: Vec::new(), out: Some(out), failed: None };
-    writer.value(value, 0);
-    writer.flush();
-    writer.failed.map_or(Ok(()), Err)
-}
-
-/// Refuses a value that could not be read again.
-pub(super) fn check_depth(value: &Value) -> io::Result<()> {
     if value.depth() > MAX_DEPTH && too_deep(value, 0) {
         let what = format!("the result is nested deeper than {MAX_DEPTH} levels");
         return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
-    Ok(())
-}
-
-/// A string with its quotes, as it stands in a document.
-pub(super) fn string_text(s: &str) -> Vec<u8> {
-    let mut writer =
-        Writer { layout: Layout::default(), kept_numbers: true, buffer: Vec::new(), out: None, failed: None };
-    writer.string(s);
-    writer.buffer
+    writer.value(value, 0);
+    writer.flush();
+    writer.failed.map_or(Ok(()), Err)
 }
 
 /// The stored depth is an upper bound: this looks.
@@ -125,7 +111,7 @@ impl Writer<'_> {
 
     fn line(&mut self, level: usize) {
         let (fill, mut n) = match self.layout.indent {
-            Indent::Compact => return,
+            Indent::Compact | Indent::Spaces(0) => return,
             Indent::Spaces(width) => (SPACES, level * width as usize),
             Indent::Tab => (TABS, level),
         };
@@ -138,7 +124,7 @@ impl Writer<'_> {
     }
 
     fn one_line(&self) -> bool {
-        self.layout.indent == Indent::Compact
+        matches!(self.layout.indent, Indent::Compact | Indent::Spaces(0))
     }
 
     fn value(&mut self, value: &Value, level: usize) {

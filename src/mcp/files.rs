@@ -1,0 +1,271 @@
+//! The memory files as tools. Each call is done by a process of its own ([`super::call`]), of which this is the other end.
+//!
+//! What a command refuses, the tool refuses in the same words.
+
+use super::{
+    protocol::{Outcome, Service},
+    roots::{Place, Roots},
+    ticket::Ticket,
+    tools,
+};
+use crate::{
+    cli::MCP_CALL,
+    commands::lock_folder,
+    failure::Failure,
+    report::Console,
+    revision::{Expected, Revision},
+    settings,
+};
+use memlatch_os::{Confinement, confine, paths::shown};
+use serde_json::{Value, json};
+use std::{
+    io::{self, Read, Write},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::Mutex,
+    thread,
+};
+
+/// How much of a file a client gets without asking for more, in bytes: some 5,000 tokens.
+const USUAL_LIMIT: u64 = 20_000;
+/// How much of what was read is kept as bases for merges, in bytes.
+const KEPT: usize = 32 << 20;
+
+/// The exit status of a write to a file that has changed meanwhile (docs/exit-codes.md).
+const CHANGED: i32 = 76;
+
+const NARROW: &str = "Ask for less: filter \"keys\", \"length\", \".[-3:]\" or \".items[] | select(.id == $id)\"; or give a larger limit.";
+
+const UNCONFINED: &str = "this system cannot confine the server to its directories; a process that changes directories for links there can lead it elsewhere";
+
+const INSTRUCTIONS: &str = "Memory files are JSON files that other clients change at the same time.
+Look with memory_list and memory_read; ask for a part with a jq filter (.sessions[-1], keys, length).
+Change with memory_append, or with memory_update and a filter that gives the whole document: .count += 1
+Pass data in args, never inside the filter: filter '.notes += [$n]', args {\"n\": \"text\"}.
+To write a whole document, give memory_write the revision that memory_read gave.";
+
+/// The server of memory files.
+pub struct Files {
+    roots: Roots,
+    read_only: bool,
+    program: PathBuf,
+    /// What was given out, the oldest first.
+    given: Mutex<Vec<(Revision, String)>>,
+}
+
+impl Files {
+    pub fn open(roots: &[PathBuf], read_only: bool, console: &Console) -> Result<Self, Failure> {
+        let program = settings::own_program()
+            .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))?;
+        let roots = Roots::open(roots)?;
+        let locks = lock_folder()?;
+        // What is wrong with it, each call tells by itself; but what is not there now cannot be allowed.
+        _ = locks.ensure(console);
+        let own: Vec<PathBuf> = roots.directories().chain([locks.path()]).map(PathBuf::from).collect();
+        match confine(&own, &program) {
+            Ok(Confinement::Enforced) => {}
+            Ok(Confinement::None) => console.info(UNCONFINED),
+            Err(error) => console.info(format_args!("{UNCONFINED}: {error}")),
+        }
+        Ok(Files { roots, read_only, program, given: Mutex::default() })
+    }
+
+    /// Hands the call to a process of its own. `told` is what the server has to say about it.
+    fn run(&self, place: &Place, mut told: Value, ticket: &Ticket) -> Result<String, String> {
+        told["file"] = json!(place.way.to_str().ok_or("the path is not UTF-8")?);
+        let input = format!("{told}\n{}\n", ticket.message.trim());
+        let cannot = |error: io::Error| format!("cannot run {}: {error}", shown(&self.program));
+        let mut process = Command::new(&self.program)
+            .args(["mcp", MCP_CALL])
+            .env_clear()
+            .envs(settings::of_commands())
+            .current_dir(&place.root)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(cannot)?;
+        let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) = (stdin, stdout, stderr) else {
+            unreachable!("all three were asked for")
+        };
+        ticket.work_by(process);
+        let (mut data, mut messages) = (Vec::new(), Vec::new());
+        thread::scope(|scope| {
+            // A call that is refused early reads none of it.
+            scope.spawn(move || _ = stdin.write_all(input.as_bytes()));
+            scope.spawn(|| _ = stderr.read_to_end(&mut messages));
+            stdout.read_to_end(&mut data)
+        })
+        .map_err(cannot)?;
+        let status =
+            ticket.done().map_or(Ok(ExitStatus::default()), |mut process: Child| process.wait()).map_err(cannot)?;
+        let told = String::from_utf8_lossy(&messages).replace("[ERROR] ", "").trim().to_owned();
+        let told = told.strip_prefix("memlatch: ").map_or(told.clone(), str::to_owned);
+        match status.code() {
+            Some(0) if data.is_empty() => Ok(told),
+            Some(0) => String::from_utf8(data).map_err(|_| "the result is not UTF-8".to_owned()),
+            Some(CHANGED) => {
+                Err(format!("{told}\n(Here: memory_read gives it and its revision; memory_write merges.)"))
+            }
+            Some(_) => Err(told),
+            None if ticket.is_called_off() => Err("called off".to_owned()),
+            None => Err(format!("the filter needed too much memory, and was ended; nothing has changed ({status})")),
+        }
+    }
+
+    fn list(&self) -> Outcome {
+        let files: Vec<Value> =
+            self.roots.list().iter().map(|(path, bytes)| json!({ "file": shown(path), "bytes": bytes })).collect();
+        let structured = json!({ "files": files });
+        Outcome::Done { text: structured.to_string(), structured }
+    }
+
+    fn read_file(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+        let place = self.roots.find(required(arguments, "file")?)?;
+        check(arguments, "filter")?;
+        let limit = arguments["limit"].as_u64().unwrap_or(USUAL_LIMIT);
+        let result = self.run(&place, json!({ "tool": "memory_read", "limit": limit }), ticket)?;
+        let result: Value =
+            serde_json::from_str(&result).map_err(|error| format!("the result is not JSON: {error}"))?;
+        let revision = &result["revision"];
+        if let Ok(content) = place.content() {
+            self.keep(revision, content);
+        }
+        let (text, truncated) = (result["text"].as_str().unwrap_or_default(), result["truncated"] == true);
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let values: Vec<Value> = whole.filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let structured = json!({ "revision": revision, "values": values, "truncated": truncated });
+        let advice = if truncated { format!("… cut at {limit} bytes. {NARROW}") } else { String::new() };
+        let revision = revision.as_str().unwrap_or_default();
+        Ok(Outcome::Done { text: format!("revision {revision}\n{text}{advice}"), structured })
+    }
+
+    fn update(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+        let place = self.roots.find(required(arguments, "file")?)?;
+        required(arguments, "filter")?;
+        check(arguments, "filter")?;
+        let mut told = json!({ "tool": "memory_update" });
+        if let Some(schema) = arguments["schema"].as_str() {
+            let schema = self.roots.find(schema)?;
+            told["schema"] = json!(schema.root.join(&schema.way).to_str());
+        }
+        let text = self.run(&place, told, ticket)?;
+        if arguments["dry_run"] == true {
+            return Ok(Outcome::Done { structured: json!({ "status": "unchanged", "difference": text }), text });
+        }
+        done("updated", &text)
+    }
+
+    fn append(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+        let place = self.roots.find(required(arguments, "file")?)?;
+        required(arguments, "path")?;
+        check(arguments, "path")?;
+        arguments.get("value").ok_or("'value' is missing")?;
+        done("appended", &self.run(&place, json!({ "tool": "memory_append" }), ticket)?)
+    }
+
+    fn write(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+        let place = self.roots.find(required(arguments, "file")?)?;
+        let mut told = json!({ "tool": "memory_write" });
+        if let Some(base) = arguments["base_revision"].as_str().and_then(Expected::parse) {
+            let given = self.given();
+            let known = given.iter().find(|(revision, _)| base.is(revision));
+            if let Some((_, content)) = known {
+                told["base"] = json!(content);
+            }
+        }
+        done("written", &self.run(&place, told, ticket)?)
+    }
+
+    fn restore(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+        let place = self.roots.find(required(arguments, "file")?)?;
+        let told = json!({ "tool": "memory_restore", "n": arguments["n"].as_u64().unwrap_or(1) });
+        done("restored", &self.run(&place, told, ticket)?)
+    }
+
+    /// Keeps what a client has read as a base for what it will write.
+    fn keep(&self, revision: &Value, content: Vec<u8>) {
+        let named = Revision::of(Some(&content));
+        // Not if it was replaced between the two looks.
+        let (Ok(text), true) = (String::from_utf8(content), *revision == named.to_string()) else { return };
+        let mut given = self.given();
+        given.retain(|(known, _)| *known != named);
+        while given.iter().map(|(_, text)| text.len()).sum::<usize>() + text.len() > KEPT && !given.is_empty() {
+            given.remove(0);
+        }
+        given.push((named, text));
+    }
+
+    fn given(&self) -> std::sync::MutexGuard<'_, Vec<(Revision, String)>> {
+        self.given.lock().expect("no thread panics while it looks up a base")
+    }
+}
+
+impl Service for Files {
+    fn name(&self) -> &'static str {
+        "memlatch"
+    }
+
+    fn instructions(&self) -> &'static str {
+        INSTRUCTIONS
+    }
+
+    fn tools(&self) -> Vec<Value> {
+        tools::of_files(self.read_only)
+    }
+
+    fn call(&self, tool: &str, arguments: &Value, ticket: &Ticket) -> Option<Outcome> {
+        let result = match tool {
+            "memory_list" => Ok(self.list()),
+            "memory_read" => self.read_file(arguments, ticket),
+            _ if self.read_only => return None,
+            "memory_update" => self.update(arguments, ticket),
+            "memory_append" => self.append(arguments, ticket),
+            "memory_write" => self.write(arguments, ticket),
+            "memory_restore" => self.restore(arguments, ticket),
+            _ => return None,
+        };
+        Some(result.unwrap_or_else(Outcome::Failed))
+    }
+
+    fn resources(&self) -> Vec<Value> {
+        let files = self.roots.list();
+        let resource = |(path, bytes): &(PathBuf, u64)| {
+            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            // A path that is not UTF-8 has no address.
+            Some(
+                json!({ "uri": format!("memory://{}", path.to_str()?), "name": name, "mimeType": "application/json", "size": bytes }),
+            )
+        };
+        files.iter().filter_map(resource).collect()
+    }
+
+    fn read(&self, uri: &str) -> Result<String, String> {
+        let path = uri.strip_prefix("memory://").ok_or_else(|| format!("there is no resource '{uri}'"))?;
+        let content = self.roots.find(path)?.content().map_err(|error| format!("cannot read '{path}': {error}"))?;
+        String::from_utf8(content).map_err(|_| format!("'{path}' is not UTF-8"))
+    }
+}
+
+fn required<'a>(arguments: &'a Value, name: &str) -> Result<&'a str, String> {
+    arguments[name].as_str().ok_or_else(|| format!("'{name}' is missing, or is not a text"))
+}
+
+/// Refuses a filter that would read files of its own choice: modules, and what tells of them.
+fn check(arguments: &Value, name: &str) -> Result<(), String> {
+    let Some(filter) = arguments[name].as_str() else { return Ok(()) };
+    let is_word = |word: &str| filter.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == word);
+    match ["modulemeta", "import", "include"].into_iter().find(|word| is_word(word)) {
+        Some(word) => Err(format!("'{word}' is not allowed in a filter here; if it is data, pass it in args")),
+        None => Ok(()),
+    }
+}
+
+/// What a write answers: its status and the new revision.
+fn done(what: &str, answer: &str) -> Result<Outcome, String> {
+    let structured: Value = serde_json::from_str(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let what = if structured["status"] == "merged" { "merged with the changes of others, and written" } else { what };
+    let text = format!("{what}; revision {}", structured["revision"].as_str().unwrap_or_default());
+    Ok(Outcome::Done { text, structured })
+}

@@ -1,0 +1,163 @@
+//! `memlatch mcp`: the memory files for clients that speak the Model Context Protocol, over standard input and output.
+//!
+//! Each line of standard input is one JSON-RPC message. What asks for work goes to a pool of threads, so a call that waits
+//! for a lock holds up neither `ping` nor the other calls. Not for HTTP, and it keeps no state but the connection.
+
+pub mod call;
+mod files;
+mod graph;
+mod protocol;
+mod roots;
+mod ticket;
+mod tools;
+
+use crate::{
+    cli::{Mcp, Serves},
+    commands::Exit,
+    failure::Failure,
+    report::Console,
+};
+use protocol::{Service, Step};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    io::{self, BufRead, Read},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
+use ticket::Ticket;
+
+/// The longest message that is read, in bytes: no memory file is written in one larger than this.
+const LONGEST_MESSAGE: u64 = 16 << 20;
+
+/// So many calls are served at once; the others wait for their turn.
+const WORKERS: usize = 32;
+
+/// Serves one client until it closes standard input.
+pub fn run(request: &Mcp, console: &Console) -> Result<Exit, Failure> {
+    match &request.serves {
+        Serves::Files { roots } => serve(&files::Files::open(roots, request.read_only, console)?, console),
+        Serves::Graph { file } => serve(&graph::Graph::open(file.as_deref(), request.read_only, console)?, console),
+    }
+}
+
+fn serve(service: &dyn Service, console: &Console) -> Result<Exit, Failure> {
+    let connection = Connection { service, console, output: Mutex::new(()), active: Mutex::default() };
+    let (queue, jobs) = mpsc::channel::<Job>();
+    let jobs = Mutex::new(jobs);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            thread::Builder::new()
+                .spawn_scoped(scope, || {
+                    loop {
+                        // The lock is given back before the work begins.
+                        let job = jobs.lock().expect("no thread panics while it takes a job").recv();
+                        let Ok(job) = job else { return };
+                        connection.work(&job);
+                    }
+                })
+                .map_err(|error| Failure::failed(format!("cannot start a thread for calls: {error}")))?;
+        }
+        let read = connection.read(&queue);
+        drop(queue);
+        read
+    })?;
+    Ok(Exit(0))
+}
+
+/// A message that asks for work.
+struct Job {
+    message: Value,
+    ticket: Arc<Ticket>,
+}
+
+/// One client's connection.
+struct Connection<'a> {
+    service: &'a dyn Service,
+    console: &'a Console,
+    /// Held while a line is written.
+    output: Mutex<()>,
+    /// The calls under way by their identifiers.
+    active: Mutex<HashMap<String, Arc<Ticket>>>,
+}
+
+impl Connection<'_> {
+    /// Reads messages until there are no more, and answers what takes no time.
+    fn read(&self, queue: &mpsc::Sender<Job>) -> Result<(), Failure> {
+        let mut input = io::stdin().lock();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let length = (&mut input).take(LONGEST_MESSAGE).read_until(b'\n', &mut line).map_err(unreadable)?;
+            if length == 0 {
+                return Ok(());
+            }
+            if length as u64 == LONGEST_MESSAGE && line.last() != Some(&b'\n') {
+                input.skip_until(b'\n').map_err(unreadable)?;
+                self.send(&protocol::error(&Value::Null, -32600, "the message is longer than 16 MiB"));
+                continue;
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let Ok(text) = str::from_utf8(&line) else {
+                self.send(&protocol::error(&Value::Null, -32700, "not UTF-8"));
+                continue;
+            };
+            match serde_json::from_str(text) {
+                Ok(message) => self.take(message, text, queue),
+                Err(error) => self.send(&protocol::error(&Value::Null, -32700, &format!("not JSON: {error}"))),
+            }
+        }
+    }
+
+    fn take(&self, message: Value, line: &str, queue: &mpsc::Sender<Job>) {
+        match protocol::step(self.service, &message) {
+            Step::Nothing => {}
+            Step::Answer(answer) => self.send(&answer),
+            Step::CallOff(id) => {
+                if let Some(ticket) = self.calls().get(&id.to_string()) {
+                    ticket.call_off();
+                }
+            }
+            Step::Work => {
+                let ticket = Arc::new(Ticket::of(line.to_owned()));
+                if let Some(id) = message.get("id") {
+                    self.calls().insert(id.to_string(), ticket.clone());
+                }
+                // The workers live as long as the queue.
+                _ = queue.send(Job { message, ticket });
+            }
+        }
+    }
+
+    fn work(&self, Job { message, ticket }: &Job) {
+        if let Value::Array(batch) = message {
+            let answer = |one: &Value| protocol::answer(self.service, one, &Ticket::of(one.to_string()));
+            let answers: Vec<Value> = batch.iter().filter_map(answer).collect();
+            if !answers.is_empty() {
+                self.send(&json!(answers));
+            }
+            return;
+        }
+        let answer = if ticket.is_called_off() { None } else { protocol::answer(self.service, message, ticket) };
+        self.calls().remove(&message["id"].to_string());
+        if let Some(answer) = answer.filter(|_| !ticket.is_called_off()) {
+            self.send(&answer);
+        }
+    }
+
+    fn calls(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Ticket>>> {
+        self.active.lock().expect("no thread panics while it looks up a call")
+    }
+
+    fn send(&self, message: &Value) {
+        let _whole_lines = self.output.lock().expect("no thread panics while it writes a line");
+        // A client that has closed its end closes ours too, which ends the reading.
+        _ = self.console.data(|out| writeln!(out, "{message}"));
+    }
+}
+
+fn unreadable(error: io::Error) -> Failure {
+    Failure::failed(format!("cannot read the client's messages from standard input: {error}"))
+}

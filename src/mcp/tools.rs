@@ -1,0 +1,196 @@
+//! What a client is told of the tools: names, arguments, results. Short, for each word costs room in every session.
+
+use serde_json::{Value, json};
+
+/// The tools for memory files.
+pub fn of_files(read_only: bool) -> Vec<Value> {
+    let file = text("Path below a root, as memory_list gives it");
+    let filter = text("jq 1.8 filter");
+    let args = json!({ "type": "object", "description": "Values for the filter: {\"x\": 1} is $x" });
+    let answer = object(
+        json!({ "status": { "type": "string" }, "revision": { "type": "string" }, "difference": { "type": "string" } }),
+        &["status"],
+    );
+    let mut tools = vec![
+        tool("memory_list", "List the memory files", &json!({}), &[], Effect::Reads)
+            .giving(&object(json!({ "files": { "type": "array", "items": object(json!({ "file": text("Path"), "bytes": number("Size") }), &["file", "bytes"]) } }), &["files"])),
+        tool(
+            "memory_read",
+            "Read a memory file, or what a jq filter gives of it",
+            &json!({ "file": file, "filter": filter, "args": args, "limit": number("Most bytes to return [20000]") }),
+            &["file"],
+            Effect::Reads,
+        )
+        .giving(&object(
+            json!({ "revision": text("For if_revision and base_revision"), "values": { "type": "array", "description": "What the filter gave" }, "truncated": { "type": "boolean" } }),
+            &["revision", "values", "truncated"],
+        )),
+    ];
+    if !read_only {
+        tools.extend([
+            tool(
+                "memory_update",
+                "Change a memory file with a jq filter that gives the whole new document, in one step that no other writer comes between",
+                &json!({
+                    "file": file, "filter": filter, "args": args,
+                    "create": { "type": "boolean", "description": "Start a missing file from {}" },
+                    "if_revision": text("Change it only at this revision"),
+                    "schema": text("JSON Schema file below a root that the result has to fit"),
+                    "dry_run": { "type": "boolean", "description": "Show the change and make none" },
+                }),
+                &["file", "filter"],
+                Effect::Changes,
+            )
+            .giving(&answer),
+            tool(
+                "memory_append",
+                "Append a value to an array in a memory file; a missing file or array is made",
+                &json!({ "file": file, "path": text("jq path of the array, as .notes"), "value": { "description": "The element" } }),
+                &["file", "path", "value"],
+                Effect::Adds,
+            )
+            .giving(&answer),
+            tool(
+                "memory_write",
+                "Replace a whole memory file with what was made from base_revision; changes of others since then are merged in",
+                &json!({
+                    "file": file,
+                    "content": text("The new document as JSON text"),
+                    "base_revision": text("The revision that memory_read gave; without it, only a new file is written"),
+                }),
+                &["file", "content"],
+                Effect::Changes,
+            )
+            .giving(&answer),
+            tool(
+                "memory_restore",
+                "Put a backup of a memory file back",
+                &json!({ "file": file, "n": number("Which backup; 1 is the newest [1]") }),
+                &["file"],
+                Effect::Changes,
+            )
+            .giving(&answer),
+        ]);
+    }
+    tools
+}
+
+/// The tools of `@modelcontextprotocol/server-memory`, with its names, arguments and results.
+pub fn of_graph(read_only: bool) -> Vec<Value> {
+    let texts = |what: &str| json!({ "type": "array", "items": { "type": "string" }, "description": what });
+    let list = |items: &Value| json!({ "type": "array", "items": items });
+    let entity = object(
+        json!({ "name": text("The entity's name"), "entityType": text("The entity's type"), "observations": texts("What is known of it") }),
+        &["name", "entityType", "observations"],
+    );
+    let relation = object(
+        json!({ "from": text("Name of the entity it starts from"), "to": text("Name of the entity it leads to"), "relationType": text("Its type, in active voice") }),
+        &["from", "to", "relationType"],
+    );
+    let added = object(
+        json!({ "entityName": text("An entity's name"), "contents": texts("Observations to add") }),
+        &["entityName", "contents"],
+    );
+    let gone = object(
+        json!({ "entityName": text("An entity's name"), "observations": texts("Observations to delete") }),
+        &["entityName", "observations"],
+    );
+    let result = object(
+        json!({ "entityName": { "type": "string" }, "addedObservations": texts("Those that were new") }),
+        &["entityName", "addedObservations"],
+    );
+    let graph = object(json!({ "entities": list(&entity), "relations": list(&relation) }), &["entities", "relations"]);
+    let success =
+        object(json!({ "success": { "type": "boolean" }, "message": { "type": "string" } }), &["success", "message"]);
+    let one = |name: &str, items: &Value| object(json!({ name: list(items) }), &[name]);
+    let mut tools = vec![
+        tool("read_graph", "Read the entire knowledge graph", &json!({}), &[], Effect::Reads).giving(&graph),
+        tool(
+            "search_nodes",
+            "Find entities by a text in their name, type or observations",
+            &json!({ "query": text("The text to look for") }),
+            &["query"],
+            Effect::Reads,
+        )
+        .giving(&graph),
+        tool(
+            "open_nodes",
+            "Read entities by their names",
+            &json!({ "names": texts("Names of entities") }),
+            &["names"],
+            Effect::Reads,
+        )
+        .giving(&graph),
+    ];
+    if !read_only {
+        let change = |name, about, argument: &str, items: &Value, effect| {
+            tool(name, about, &json!({ argument: list(items) }), &[argument], effect)
+        };
+        let name = json!({ "type": "string" });
+        tools.extend([
+            change("create_entities", "Create entities in the knowledge graph", "entities", &entity, Effect::Adds)
+                .giving(&one("entities", &entity)),
+            change(
+                "create_relations",
+                "Create relations between entities, in active voice",
+                "relations",
+                &relation,
+                Effect::Adds,
+            )
+            .giving(&one("relations", &relation)),
+            change("add_observations", "Add observations to entities", "observations", &added, Effect::Adds)
+                .giving(&one("results", &result)),
+            change("delete_entities", "Delete entities and their relations", "entityNames", &name, Effect::Changes)
+                .giving(&success),
+            change("delete_observations", "Delete observations of entities", "deletions", &gone, Effect::Changes)
+                .giving(&success),
+            change("delete_relations", "Delete relations", "relations", &relation, Effect::Changes).giving(&success),
+        ]);
+    }
+    tools
+}
+
+/// What a tool does to the files, for clients that ask their user before some.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Reads,
+    Adds,
+    Changes,
+}
+
+trait Giving {
+    /// Names the shape of the result.
+    fn giving(self, shape: &Value) -> Value;
+}
+
+impl Giving for Value {
+    fn giving(mut self, shape: &Value) -> Value {
+        self["outputSchema"] = shape.clone();
+        self
+    }
+}
+
+fn tool(name: &str, about: &str, arguments: &Value, required: &[&str], effect: Effect) -> Value {
+    json!({
+        "name": name,
+        "description": about,
+        "inputSchema": object(arguments.clone(), required),
+        "annotations": {
+            "readOnlyHint": effect == Effect::Reads,
+            "destructiveHint": effect == Effect::Changes,
+            "openWorldHint": false,
+        },
+    })
+}
+
+fn object(members: Value, required: &[&str]) -> Value {
+    json!({ "type": "object", "properties": members, "required": required })
+}
+
+fn text(about: &str) -> Value {
+    json!({ "type": "string", "description": about })
+}
+
+fn number(about: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": about })
+}

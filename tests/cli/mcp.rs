@@ -1,0 +1,375 @@
+//! `memlatch mcp`, as a client meets it: lines in, lines out, and the files afterwards.
+
+use crate::sandbox::Sandbox;
+use serde_json::{Value, json};
+use std::{collections::HashMap, fs, os::unix::fs::symlink};
+
+fn request(id: usize, method: &str, params: &Value) -> String {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
+}
+
+fn call(id: usize, tool: &str, arguments: &Value) -> String {
+    request(id, "tools/call", &json!({ "name": tool, "arguments": arguments }))
+}
+
+fn messages(output: &str) -> Vec<Value> {
+    output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// Sends all lines at once, and gives the answers by their identifiers.
+#[track_caller]
+fn session(sandbox: &Sandbox, server: &str, lines: &[String]) -> HashMap<u64, Value> {
+    let output = sandbox.line(server).stdin(lines.join("\n") + "\n").succeeds().stdout();
+    messages(&output).into_iter().map(|message| (message["id"].as_u64().expect("an id of ours"), message)).collect()
+}
+
+/// Makes one call in a session of its own.
+#[track_caller]
+fn one(sandbox: &Sandbox, server: &str, tool: &str, arguments: &Value) -> Value {
+    session(sandbox, server, &[call(1, tool, arguments)])[&1]["result"].clone()
+}
+
+#[track_caller]
+fn refused(result: &Value, parts: &[&str]) {
+    assert_eq!(result["isError"], true, "{result}");
+    let text = result["content"][0]["text"].as_str().expect("a text");
+    parts.iter().for_each(|part| assert!(text.contains(part), "{part:?} is not in {text}"));
+}
+
+fn with_memory() -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("memory")).expect("a root");
+    sandbox.write("memory/x.json", "{\"n\": 1}\n");
+    sandbox
+}
+
+const SERVER: &str = "memlatch mcp --root memory";
+
+#[test]
+fn each_version_of_the_protocol_is_answered_in_its_way() {
+    let sandbox = with_memory();
+    let versions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "1999-01-01"];
+    let ask = |(id, version): (usize, &&str)| request(id, "initialize", &json!({ "protocolVersion": version }));
+    let mut lines: Vec<String> = versions.iter().enumerate().map(ask).collect();
+    lines.push(request(9, "server/discover", &json!({})));
+    let answers = session(&sandbox, SERVER, &lines);
+    for (id, version) in versions[..4].iter().enumerate() {
+        assert_eq!(answers[&(id as u64)]["result"]["protocolVersion"], *version);
+    }
+    assert_eq!(answers[&4]["result"]["protocolVersion"], "2025-11-25");
+    assert!(answers[&0]["result"]["instructions"].as_str().is_some_and(|text| text.contains("memory_read")));
+    let discovered = &answers[&9]["result"];
+    assert_eq!(
+        discovered["supportedVersions"],
+        json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])
+    );
+    assert_eq!(discovered["resultType"], "complete");
+}
+
+#[test]
+fn a_file_is_listed_read_changed_and_restored() {
+    let sandbox = with_memory();
+    let file = json!("x.json");
+    let listed = one(&sandbox, SERVER, "memory_list", &json!({}));
+    assert!(
+        listed["structuredContent"]["files"][0]["file"].as_str().is_some_and(|path| path.ends_with("memory/x.json"))
+    );
+    let updated =
+        one(&sandbox, SERVER, "memory_update", &json!({ "file": file, "filter": ".n += $k", "args": { "k": 4 } }));
+    let read = one(&sandbox, SERVER, "memory_read", &json!({ "file": file, "filter": ".n, .n + 1" }));
+    assert_eq!(read["structuredContent"]["values"], json!([5, 6]));
+    assert_eq!(read["structuredContent"]["revision"], updated["structuredContent"]["revision"]);
+    one(&sandbox, SERVER, "memory_append", &json!({ "file": file, "path": ".a", "value": { "q": 1 } }));
+    assert_eq!(sandbox.line("memory-read memory/x.json -c").succeeds().stdout(), "{\"n\":5,\"a\":[{\"q\":1}]}\n");
+    one(&sandbox, SERVER, "memory_restore", &json!({ "file": file, "n": 2 }));
+    assert_eq!(sandbox.line("memory-read memory/x.json -c").succeeds().stdout(), "{\"n\":1}\n");
+}
+
+#[test]
+fn what_is_refused_is_told_and_changes_nothing() {
+    let sandbox = with_memory();
+    let update = |arguments: Value| one(&sandbox, SERVER, "memory_update", &arguments);
+    refused(&update(json!({ "file": "x.json", "filter": ".n" })), &["an object", "a number", "nothing has changed"]);
+    refused(&update(json!({ "file": "x.json", "filter": ".n +" })), &["syntax"]);
+    refused(&update(json!({ "file": "x.json" })), &["'filter' is missing"]);
+    refused(&update(json!({ "file": "new.json", "filter": ".n = 1" })), &["does not exist"]);
+    let stale = json!({ "file": "x.json", "filter": ".n = 2", "if_revision": "000000000000" });
+    refused(&update(stale), &["has changed since revision 000000000000"]);
+    refused(&update(json!({ "file": "x.json", "filter": "halt" })), &["halt"]);
+    sandbox.holds("memory/x.json", "{\"n\": 1}\n");
+    assert!(!sandbox.path("memory/new.json").exists());
+}
+
+#[test]
+fn no_way_leads_out_of_the_roots() {
+    let sandbox = with_memory();
+    fs::create_dir(sandbox.path("outside")).expect("a folder beside the root");
+    sandbox.write("outside/secret.json", "{\"secret\": 1}\n");
+    symlink(sandbox.path("outside"), sandbox.path("memory/folder")).expect("a link");
+    symlink(sandbox.path("outside/secret.json"), sandbox.path("memory/link.json")).expect("a link");
+    let whole = sandbox.path("outside/secret.json");
+    for file in ["../outside/secret.json", "folder/secret.json", "link.json", whole.to_str().expect("UTF-8")] {
+        refused(&one(&sandbox, SERVER, "memory_read", &json!({ "file": file })), &[]);
+        refused(&one(&sandbox, SERVER, "memory_update", &json!({ "file": file, "filter": ".secret = 2" })), &[]);
+        let uri = json!({ "uri": format!("memory://{file}") });
+        let answer = &session(&sandbox, SERVER, &[request(1, "resources/read", &uri)])[&1];
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+    sandbox.holds("outside/secret.json", "{\"secret\": 1}\n");
+}
+
+#[test]
+fn a_filter_finds_neither_files_nor_secrets_in_the_environment() {
+    let sandbox = with_memory();
+    sandbox.write("memory/m.jq", "def f: 1;");
+    for filter in ["import \"m\" as m; m::f", "include \"m\"; f", "\"m\" | modulemeta"] {
+        refused(
+            &one(&sandbox, SERVER, "memory_read", &json!({ "file": "x.json", "filter": filter })),
+            &["not allowed"],
+        );
+    }
+    let asked = call(1, "memory_read", &json!({ "file": "x.json", "filter": "$ENV.API_KEY, env.API_KEY" }));
+    let output = sandbox.line(SERVER).env("API_KEY", "hidden").stdin(asked + "\n").succeeds().stdout();
+    assert_eq!(messages(&output)[0]["result"]["structuredContent"]["values"], json!([null, null]));
+}
+
+#[test]
+fn a_filter_that_wants_all_memory_ends_alone() {
+    let sandbox = with_memory();
+    let hungry = call(1, "memory_update", &json!({ "file": "x.json", "filter": ".n = [range(1e9) | tostring]" }));
+    let answers = session(&sandbox, SERVER, &[hungry, call(2, "memory_read", &json!({ "file": "x.json" }))]);
+    assert_eq!(answers[&1]["result"]["isError"], true, "{}", answers[&1]);
+    assert_eq!(answers[&2]["result"]["structuredContent"]["values"], json!([{ "n": 1 }]));
+    // The next writer takes the place of the one that was ended.
+    sandbox.call(["memory-update", "memory/x.json", ".n += 1"]).succeeds();
+    sandbox.line("file-lock cleanup").succeeds();
+    sandbox.may_leave_litter();
+}
+
+#[test]
+fn a_long_answer_says_how_to_ask_for_less() {
+    let sandbox = with_memory();
+    let long = json!({ "file": "x.json", "filter": "[range(9000)]" });
+    let read = one(&sandbox, SERVER, "memory_read", &long);
+    assert_eq!(read["structuredContent"]["truncated"], true);
+    assert!(
+        read["content"][0]["text"].as_str().is_some_and(|text| text.len() < 21_000 && text.contains("Ask for less"))
+    );
+}
+
+#[test]
+fn a_document_made_from_what_was_read_is_merged_with_the_work_of_others() {
+    let sandbox = with_memory();
+    let mut server = sandbox.line(SERVER).start();
+    server.tell(&call(1, "memory_read", &json!({ "file": "x.json" })));
+    server.says("\"id\":1");
+    let revision = messages(&server.printed())[0]["result"]["structuredContent"]["revision"].clone();
+    // No backup is left of the base: the server itself has to know it.
+    sandbox.call(["memory-update", "memory/x.json", ".theirs = true"]).succeeds();
+    let ours = json!({ "file": "x.json", "content": "{\"n\": 1, \"ours\": true}", "base_revision": revision });
+    server.tell(&call(2, "memory_write", &ours));
+    server.says("\"id\":2");
+    server.ended();
+    assert_eq!(
+        sandbox.line("memory-read memory/x.json -S -c").succeeds().stdout(),
+        "{\"n\":1,\"ours\":true,\"theirs\":true}\n"
+    );
+    let first = json!({ "file": "new.json", "content": "{}", "base_revision": "none" });
+    assert_eq!(one(&sandbox, SERVER, "memory_write", &first)["isError"], false);
+    refused(&one(&sandbox, SERVER, "memory_write", &first), &["exists already"]);
+}
+
+#[test]
+fn a_call_that_waits_for_a_lock_holds_up_nothing_else_and_can_be_called_off() {
+    let sandbox = with_memory();
+    sandbox.write("memory/y.json", "{}\n");
+    let mut holder = sandbox.holder("memory/x.json");
+    let mut server = sandbox.line(SERVER).start();
+    server.tell(&call(1, "memory_update", &json!({ "file": "x.json", "filter": ".n += 1" })));
+    server.tell(&call(2, "memory_update", &json!({ "file": "x.json", "filter": ".n += 10" })));
+    server.tell(&request(3, "ping", &json!({})));
+    server.says("\"id\":3");
+    server.tell(&call(4, "memory_read", &json!({ "file": "y.json" })));
+    server.says("\"id\":4");
+    let cancelled = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 2 } });
+    server.tell(&cancelled.to_string());
+    server.tell(&request(5, "ping", &json!({})));
+    server.says("\"id\":5");
+    assert!(!server.printed().contains("\"id\":1,"), "{}", server.printed());
+    holder.tell("");
+    server.says("\"id\":1,");
+    let output = String::from_utf8(server.ended().stdout).expect("UTF-8");
+    assert!(!output.contains("\"id\":2,"), "{output}");
+    assert_eq!(sandbox.line("memory-read memory/x.json .n").succeeds().stdout(), "2\n");
+    holder.ended();
+}
+
+/// The look at a path and the work are two steps. The root, swapped for a link, leads the second one astray for sure.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_kernel_keeps_the_work_within_the_roots() {
+    let sandbox = with_memory();
+    fs::create_dir(sandbox.path("outside")).expect("a folder beside the root");
+    sandbox.write("outside/x.json", "{\"secret\": 1}\n");
+    let mut server = sandbox.line(SERVER).start();
+    server.tell(&request(0, "ping", &json!({})));
+    server.says("\"id\":0");
+    fs::rename(sandbox.path("memory"), sandbox.path("moved")).expect("the root moves");
+    symlink(sandbox.path("outside"), sandbox.path("memory")).expect("a link in its place");
+    server.tell(&call(1, "memory_read", &json!({ "file": "x.json" })));
+    server.tell(&call(2, "memory_update", &json!({ "file": "x.json", "filter": ".secret = 2" })));
+    server.tell(&call(3, "memory_write", &json!({ "file": "new.json", "content": "{}" })));
+    let output = String::from_utf8(server.ended().stdout).expect("UTF-8");
+    assert_eq!(messages(&output).len(), 4);
+    for answer in messages(&output).iter().filter(|answer| answer["id"] != 0) {
+        refused(&answer["result"], &["ermission denied"]);
+    }
+    assert!(!output.contains("secret\\\""), "{output}");
+    sandbox.holds("outside/x.json", "{\"secret\": 1}\n");
+    assert!(!sandbox.path("outside/new.json").exists());
+}
+
+#[test]
+fn numbers_keep_their_digits_and_members_their_order() {
+    let sandbox = with_memory();
+    let line = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"memory_append\",\"arguments\":\
+                {\"file\":\"x.json\",\"path\":\".a\",\"value\":{\"z\":12345678901234567890123,\"a\":1.10}}}}";
+    session(&sandbox, SERVER, &[line.to_owned()]);
+    let kept = "{\"n\":1,\"a\":[{\"z\":12345678901234567890123,\"a\":1.10}]}";
+    assert_eq!(sandbox.line("memory-read memory/x.json -c").succeeds().stdout(), format!("{kept}\n"));
+    let output =
+        sandbox.line(SERVER).stdin(call(1, "memory_read", &json!({ "file": "x.json" })) + "\n").succeeds().stdout();
+    assert!(output.contains("\"z\":12345678901234567890123") && output.contains("1.10"), "{output}");
+    let text = messages(&output)[0]["result"]["content"][0]["text"].as_str().expect("a text").to_owned();
+    assert!(text.contains(kept), "{text}");
+}
+
+#[test]
+fn a_message_that_is_none_is_answered_as_the_specification_says() {
+    let sandbox = with_memory();
+    let code = |line: &str| {
+        let output = sandbox.line(SERVER).stdin(format!("{line}\n")).succeeds().stdout();
+        messages(&output).first().map(|answer| answer["error"]["code"].as_i64().expect("a code"))
+    };
+    assert_eq!(code("{bad"), Some(-32700));
+    assert_eq!(code("[]"), Some(-32600));
+    assert_eq!(code("7"), Some(-32600));
+    assert_eq!(code("{\"jsonrpc\": \"2.0\", \"id\": 1}"), Some(-32600));
+    assert_eq!(code("{\"jsonrpc\": \"1.0\", \"id\": 1, \"method\": \"ping\"}"), Some(-32600));
+    assert_eq!(code(&request(1, "no/such", &json!({}))), Some(-32601));
+    assert_eq!(code(&call(1, "no_such", &json!({}))), Some(-32602));
+    assert_eq!(code(&call(1, "memory_read", &json!(7))), Some(-32602));
+    assert_eq!(code(&format!("\"{}\"", "x".repeat(17 << 20))), Some(-32600));
+    assert_eq!(code("{\"jsonrpc\": \"2.0\", \"method\": \"notifications/initialized\"}"), None);
+    assert_eq!(code("{\"jsonrpc\": \"2.0\", \"id\": 1, \"result\": {}}"), None);
+}
+
+#[test]
+fn a_batch_is_answered_as_one() {
+    let sandbox = with_memory();
+    let line =
+        format!("[{},{}]\n", request(1, "ping", &json!({})), call(2, "memory_read", &json!({ "file": "x.json" })));
+    let output = sandbox.line(SERVER).stdin(line).succeeds().stdout();
+    let [answers] = &messages(&output)[..] else { panic!("one line for a batch: {output}") };
+    assert_eq!(answers[1]["result"]["structuredContent"]["values"], json!([{ "n": 1 }]));
+}
+
+#[test]
+fn a_server_for_readers_offers_nothing_that_changes_a_file() {
+    let sandbox = with_memory();
+    let lines = [
+        request(1, "tools/list", &json!({})),
+        call(2, "memory_update", &json!({ "file": "x.json", "filter": ".n = 2" })),
+    ];
+    let answers = session(&sandbox, "memlatch mcp --root memory --read-only", &lines);
+    let tools = answers[&1]["result"]["tools"].as_array().expect("tools");
+    assert!(!tools.is_empty() && tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true));
+    assert_eq!(answers[&2]["error"]["code"], -32602);
+    sandbox.holds("memory/x.json", "{\"n\": 1}\n");
+}
+
+#[test]
+fn a_root_that_is_not_there_is_wrong_usage() {
+    let sandbox = Sandbox::new();
+    sandbox.line("memlatch mcp").ends(2).refuses().tells(["--root DIR"]);
+    sandbox.line("memlatch mcp --root nowhere").ends(2).refuses().tells(["nowhere"]);
+    sandbox.line("memlatch mcp --graph").ends(2).refuses().tells(["MEMORY_FILE_PATH"]);
+}
+
+const GRAPH: &str = "memlatch mcp --graph graph.jsonl";
+
+fn entity(name: &str) -> Value {
+    json!({ "name": name, "entityType": "person", "observations": ["likes tea"] })
+}
+
+#[test]
+fn a_graph_is_kept_in_the_lines_of_the_reference_server() {
+    let sandbox = Sandbox::new();
+    let created =
+        one(&sandbox, GRAPH, "create_entities", &json!({ "entities": [entity("a"), entity("b"), entity("a")] }));
+    assert_eq!(created["structuredContent"]["entities"].as_array().map(Vec::len), Some(3));
+    let again = one(&sandbox, GRAPH, "create_entities", &json!({ "entities": [entity("a")] }));
+    assert_eq!(again["structuredContent"]["entities"], json!([]));
+    let relation = json!({ "from": "a", "to": "b", "relationType": "knows" });
+    one(&sandbox, GRAPH, "create_relations", &json!({ "relations": [relation] }));
+    one(&sandbox, GRAPH, "delete_entities", &json!({ "entityNames": [] }));
+    let line = |name: &str| {
+        format!(
+            "{{\"type\":\"entity\",\"name\":\"{name}\",\"entityType\":\"person\",\"observations\":[\"likes tea\"]}}\n"
+        )
+    };
+    let relation = "{\"type\":\"relation\",\"from\":\"a\",\"to\":\"b\",\"relationType\":\"knows\"}\n";
+    sandbox.holds("graph.jsonl", &[line("a"), line("b"), line("a"), relation.to_owned()].concat());
+
+    let added = one(
+        &sandbox,
+        GRAPH,
+        "add_observations",
+        &json!({ "observations": [{ "entityName": "b", "contents": ["likes tea", "x"] }] }),
+    );
+    assert_eq!(added["structuredContent"]["results"], json!([{ "entityName": "b", "addedObservations": ["x"] }]));
+    let missing = json!({ "observations": [{ "entityName": "nobody", "contents": ["x"] }] });
+    refused(&one(&sandbox, GRAPH, "add_observations", &missing), &["Entity with name nobody not found"]);
+    let found = one(&sandbox, GRAPH, "search_nodes", &json!({ "query": "X" }));
+    assert_eq!(found["structuredContent"]["entities"][0]["name"], "b");
+    assert_eq!(found["structuredContent"]["relations"].as_array().map(Vec::len), Some(1));
+    one(
+        &sandbox,
+        GRAPH,
+        "delete_observations",
+        &json!({ "deletions": [{ "entityName": "b", "observations": ["x"] }] }),
+    );
+    one(&sandbox, GRAPH, "delete_entities", &json!({ "entityNames": ["a"] }));
+    sandbox.holds("graph.jsonl", &line("b"));
+}
+
+#[test]
+fn a_line_that_is_not_json_is_named_and_the_file_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.write("graph.jsonl", "{\"type\":\"entity\"}\n{\"type\": \n");
+    refused(
+        &one(&sandbox, GRAPH, "create_entities", &json!({ "entities": [entity("a")] })),
+        &["graph.jsonl", "line 2"],
+    );
+    sandbox.holds("graph.jsonl", "{\"type\":\"entity\"}\n{\"type\": \n");
+    refused(&one(&sandbox, GRAPH, "create_entities", &json!({ "entities": [{ "name": "a" }] })), &["graph.jsonl"]);
+}
+
+#[test]
+fn four_servers_with_fifty_parallel_calls_each_lose_nothing() {
+    let sandbox = Sandbox::new();
+    let lines = |server: usize| {
+        let create = |id| call(id, "create_entities", &json!({ "entities": [entity(&format!("{server}-{id}"))] }));
+        (0..50).map(create).collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let mut servers: Vec<_> = (0..4).map(|_| sandbox.line(GRAPH).start()).collect();
+    servers.iter_mut().enumerate().for_each(|(number, server)| server.tell(&lines(number)));
+    for server in servers {
+        let output = String::from_utf8(server.ended().stdout).expect("UTF-8");
+        let done = messages(&output).iter().filter(|answer| answer["result"]["isError"] == false).count();
+        assert_eq!(done, 50);
+    }
+    let text = fs::read_to_string(sandbox.path("graph.jsonl")).expect("the graph");
+    let names: std::collections::HashSet<_> = messages(&text).iter().map(|line| line["name"].to_string()).collect();
+    assert_eq!((names.len(), text.lines().count()), (200, 200));
+}
