@@ -1,6 +1,6 @@
 //! The environment variables, one function each. Unset and empty are the same, as in the shell's `${NAME:-default}`.
 
-use crate::lock::lease::Owner;
+use crate::{document::colors::Colors, lock::lease::Owner};
 use memlatch_os::paths::shown;
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
@@ -108,6 +108,17 @@ pub fn no_color() -> bool {
 /// Whether the terminal understands colour, as far as `TERM` tells.
 pub fn terminal_has_color() -> bool {
     value("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// The colours of JSON on a terminal: `JQ_COLORS`, in jq's own form.
+pub fn json_colors() -> Result<Colors, Error> {
+    let Some(text) = value("JQ_COLORS") else { return Ok(Colors::default()) };
+    let text = text.to_string_lossy();
+    Colors::parse(&text).ok_or_else(|| {
+        Error(format!(
+            "JQ_COLORS is '{text}'; give numbers between semicolons, and colons between kinds, such as 0;90:0;39"
+        ))
+    })
 }
 
 /// The file of a knowledge graph: `MEMORY_FILE_PATH`, as the reference memory server has it.

@@ -322,17 +322,25 @@ fn memory_read(options: Options<'_>) -> Command {
         .arg(words("FILE FILTER"))
         .filter_options()
         .heading("Input")
+        .lettered('R', "raw-input", |option| switch(option).help("Give the filter each line as a string; with -s all text as one"))
         .lettered('n', "null-input", |option| {
-            switch(option).help("Give the filter null; the document comes by 'input'")
+            switch(option).help("Give the filter null; the values come by 'input'")
         })
-        .lettered('s', "slurp", |option| switch(option).help("Give the filter an array that holds the document"))
-        .option("stream", |option| switch(option).help("Give the filter the document's parts, as jq streams them"))
+        .lettered('s', "slurp", |option| switch(option).help("Give the filter one array that holds all values"))
+        .option("stream", |option| switch(option).help("Give the filter the parts of each value, as jq streams them"))
         .layout_options()
         .option("raw", |option| switch(option).conflicts_with("from-file").help("Print the bytes as they are"))
         .lettered('r', "raw-output", |option| switch(option).help("Print strings without quotes"))
         .lettered('j', "join-output", |option| {
             switch(option).help("Print strings without quotes, and no newlines between outputs")
         })
+        .option("raw-output0", |option| switch(option).help("Print strings without quotes, and NUL behind each output"))
+        .lettered('a', "ascii-output", |option| switch(option).help("Print all but ASCII as \\u escapes"))
+        .option("seq", |option| switch(option).help("Print the ASCII record separator before each output (RFC 7464)"))
+        .lettered('C', "color-output", |option| switch(option).help("Print in colour, by JQ_COLORS [on a terminal]"))
+        .lettered('M', "monochrome-output", |option| switch(option).help("Print without colour"))
+        .option("unbuffered", |option| switch(option).hide(true))
+        .lettered('b', "binary", |option| switch(option).hide(true))
         .lettered('e', "exit-status", |option| {
             switch(option).help("Exit with 1 if the last output is false or null, 4 if there is none")
         })
@@ -346,8 +354,8 @@ fn memory_read(options: Options<'_>) -> Command {
         .option("timeout", timeout)
         .command
         .about("Print a file, or what a jq filter makes of it, never half written")
-        .override_usage("memory-read [OPTIONS] FILE [FILTER]")
-        .after_help("Examples:\n  memory-read notes.json\n  memory-read sessions.json '.sessions[-1].id' -r")
+        .override_usage("memory-read [OPTIONS] FILE [FILTER [FILE...]]\n       memory-read [OPTIONS] -f PROGRAM FILE...")
+        .after_help("Examples:\n  memory-read notes.json\n  memory-read sessions.json '.sessions[-1].id' -r\n  date +'{\"day\": %j}' | memory-read - .day")
 }
 
 fn atomic_write(options: Options<'_>) -> Command {

@@ -2,9 +2,11 @@
 
 use super::{
     Acquire, Answer, Binding, Change, Condition, Content, Effect, Input, Listing, Positional, Program, Read, Release,
-    Request, SchemaOf, Show, Source, Strings, Update, With, Write,
+    Request, SchemaOf, Show, Source, Strings, Style, Update, With, Write,
     definitions::{OWN_SCHEMA, Options, definition},
+    matches::{flag, is_given, many, one, places, text, value},
     own,
+    words::{mark_filters, sort_words},
 };
 use crate::{
     commands::condition,
@@ -16,17 +18,8 @@ use crate::{
     revision::Expected,
     settings,
 };
-use clap::{
-    ArgMatches,
-    parser::{MatchesError, ValueSource},
-};
-use memlatch_os::paths::quoted;
-use std::{
-    ffi::{OsStr, OsString},
-    mem::ManuallyDrop,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use clap::ArgMatches;
+use std::{ffi::OsString, mem::ManuallyDrop, path::Path, time::Duration};
 
 /// Finds out what a command line asks for.
 pub fn parse(call: Call) -> Result<Request, Failure> {
@@ -38,6 +31,7 @@ pub fn parse(call: Call) -> Result<Request, Failure> {
     }
     let words = match call.tool {
         Some(Tool::FileLock) => mark_command(call.words),
+        Some(Tool::MemoryRead | Tool::MemoryUpdate) => mark_filters(call.tool, call.words),
         _ => call.words,
     };
     // What is wrong with a command line, only the whole definition can say.
@@ -184,7 +178,7 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
     }
     let function: Option<String> = value(matches, "function");
     let wants_filter = function.is_none() && !matches.contains_id("from-file");
-    let words = sort_words(matches, usize::from(wants_filter))?;
+    let words = sort_words(matches, usize::from(wants_filter), false)?;
     let change =
         match function {
             Some(name) => {
@@ -218,53 +212,66 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
 
 fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
     only_one_of(matches, &["raw", "revision", "with-revision"])?;
-    let words = sort_words(matches, usize::from(!matches.contains_id("from-file")))?;
+    let words = sort_words(matches, usize::from(!matches.contains_id("from-file")), true)?;
     let program = program(matches, words.filter, words.positional)?;
-    let strings = match (flag(matches, "raw-output"), flag(matches, "join-output")) {
-        (_, true) => Strings::Joined,
-        (true, false) => Strings::Raw,
-        (false, false) => Strings::Quoted,
+    let files = [vec![words.file], words.more_files].concat();
+    let style = style(matches)?;
+    let input = Input {
+        raw: flag(matches, "raw-input"),
+        stream: flag(matches, "stream"),
+        slurp: flag(matches, "slurp"),
+        null: flag(matches, "null-input"),
     };
-    let input = match (flag(matches, "null-input"), flag(matches, "slurp"), flag(matches, "stream")) {
-        (false, false, false) => Input::Document,
-        (true, false, false) => Input::Null,
-        (false, true, false) => Input::Slurped,
-        (false, false, true) => Input::Stream,
-        _ => return Err(Failure::usage("of --null-input, --slurp and --stream only one can be meant")),
-    };
-    let status_from_output = flag(matches, "exit-status");
-    let plain = strings == Strings::Quoted && input == Input::Document && !status_from_output;
-    let with_revision = flag(matches, "with-revision");
-    let plain = plain && !with_revision;
-    if flag(matches, "revision") {
-        return match program {
-            Some(_) => Err(Failure::usage("--revision prints the revision alone; with a filter say --with-revision")),
-            None => Ok(Read {
-                file: words.file,
-                show: Show::Revision,
-                with_revision,
-                locked: !flag(matches, "no-lock"),
-                wait: wait(matches)?,
-            }),
-        };
+    if input.raw && input.stream {
+        return Err(Failure::usage("--raw-input and --stream cannot both be meant; leave one of them out"));
     }
-    let show = match (program, flag(matches, "raw")) {
-        (None, true) => Show::Bytes,
-        (Some(_), true) => {
+    let status_from_output = flag(matches, "exit-status");
+    let with_revision = flag(matches, "with-revision");
+    if with_revision && (files.len() > 1 || input != Input::default()) {
+        return Err(Failure::usage(
+            "--with-revision is about one file and its whole content; leave out other files and input options",
+        ));
+    }
+    let is_asked_for_more = Style { layout: Layout::default(), ..style } != Style::default()
+        || input != Input::default()
+        || status_from_output
+        || with_revision
+        || files[0] == Path::new("-");
+    let show = match (program, flag(matches, "raw"), flag(matches, "revision")) {
+        (None, false, true) => Show::Revision,
+        (Some(_), _, true) => {
+            return Err(Failure::usage("--revision prints the revision alone; with a filter say --with-revision"));
+        }
+        (None, true, _) => Show::Bytes,
+        (Some(_), true, _) => {
             return Err(Failure::usage(
                 "--raw prints the file's bytes and takes no filter; for strings without quotes say -r",
             ));
         }
-        (None, false) if plain => Show::Content(layout(matches)),
-        (program, false) => Show::Filtered {
-            program: program.unwrap_or_else(Program::identity),
-            layout: layout(matches),
-            strings,
-            status_from_output,
-            input,
-        },
+        (None, false, false) if !is_asked_for_more => Show::Content(style),
+        (program, false, false) => {
+            Show::Filtered { program: program.unwrap_or_else(Program::identity), style, status_from_output, input }
+        }
     };
-    Ok(Read { file: words.file, show, with_revision, locked: !flag(matches, "no-lock"), wait: wait(matches)? })
+    Ok(Read { files, show, with_revision, locked: !flag(matches, "no-lock"), wait: wait(matches)? })
+}
+
+fn style(matches: &ArgMatches) -> Result<Style, Failure> {
+    only_one_of(matches, &["join-output", "raw-output0"])?;
+    only_one_of(matches, &["color-output", "monochrome-output"])?;
+    let is_set = |name| flag(matches, name);
+    let strings = match (is_set("raw-output0"), is_set("join-output"), is_set("raw-output")) {
+        (true, ..) => Strings::NulEnded,
+        (_, true, _) => Strings::Joined,
+        (_, _, true) => Strings::Raw,
+        _ => Strings::Quoted,
+    };
+    let color = match (is_set("color-output"), is_set("monochrome-output")) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    };
+    Ok(Style { layout: layout(matches), strings, ascii: is_set("ascii-output"), color, sequence: is_set("seq") })
 }
 
 fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
@@ -302,59 +309,6 @@ impl Program {
         let source = Source::Text(".".to_owned());
         Program { source, libraries: Vec::new(), named: Vec::new(), positional: Vec::new(), time_limit: None }
     }
-}
-
-/// The positional words by their meaning.
-struct Words {
-    file: PathBuf,
-    filter: Option<String>,
-    positional: Vec<Positional>,
-}
-
-/// The first word is the file, the next the filter if one is expected, and the others belong to the `--args` or
-/// `--jsonargs` before them.
-fn sort_words(matches: &ArgMatches, filters: usize) -> Result<Words, Failure> {
-    let words: Vec<OsString> = many(matches, "words");
-    let (strings, values) = (occurrences(matches, "args"), occurrences(matches, "jsonargs"));
-    let mut words = words.into_iter().zip(places(matches, "words"));
-    let (file, _) = words.next().ok_or_else(|| Failure::usage("the file is missing"))?;
-    let filter = match words.by_ref().take(filters).next() {
-        Some((filter, _)) => Some(text(filter, "the filter")?),
-        None => None,
-    };
-    if let Some(filter) = &filter {
-        refuse_swapped(&file, filter)?;
-    }
-    let mut positional = Vec::new();
-    for (word, place) in words {
-        let last = |marks: &[usize]| marks.iter().rev().find(|&&mark| mark < place).copied();
-        let word = text(word, "an argument")?;
-        positional.push(match (last(&strings), last(&values)) {
-            (None, None) => {
-                return Err(Failure::usage(format!(
-                    "unexpected word '{word}': one file and one filter are all that is taken; quote a filter with blanks, and put --args before words for $ARGS"
-                )));
-            }
-            (string, value) if string > value => Positional::Text(word),
-            _ => Positional::Json(word),
-        });
-    }
-    Ok(Words { file: file.into(), filter, positional })
-}
-
-/// Refuses a filter in the place of the file, which would be told as a mistake in the filter.
-fn refuse_swapped(file: &OsStr, filter: &str) -> Result<(), Failure> {
-    let is_json = |path: &Path| path.extension().is_some_and(|ending| ending == "json");
-    let (first, second) = (Path::new(file), Path::new(filter));
-    if is_json(first) || !is_json(second) || first.exists() || !second.exists() {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("the file comes first, then the filter: {} {}", quoted(second), quoted(first))))
-}
-
-/// Where an option stands that is counted. clap gives one that is not there a value, and that a place.
-fn occurrences(matches: &ArgMatches, name: &str) -> Vec<usize> {
-    if value(matches, name).unwrap_or(0_u8) == 0 { Vec::new() } else { places(matches, name) }
 }
 
 fn program(
@@ -397,18 +351,16 @@ fn named(matches: &ArgMatches) -> Result<Vec<(String, Binding)>, Failure> {
     Ok(found.into_iter().map(|(_, binding)| binding).collect())
 }
 
+/// The layout that is named last counts, as in jq.
 fn layout(matches: &ArgMatches) -> Layout {
-    let indent = if flag(matches, "compact-output") {
-        Indent::Compact
-    } else if flag(matches, "tab") {
-        Indent::Tab
-    } else {
-        match value(matches, "indent") {
-            Some(0) => Indent::Compact,
-            Some(width) => Indent::Spaces(width),
-            None => Layout::default().indent,
-        }
-    };
+    let given = |name: &str| is_given(matches, name).then(|| places(matches, name).into_iter().max()).flatten();
+    let choices = [
+        (given("compact-output"), Indent::Compact),
+        (given("tab"), Indent::Tab),
+        (given("indent"), value(matches, "indent").map_or(Indent::Compact, Indent::Spaces)),
+    ];
+    let last = choices.into_iter().filter(|(place, _)| place.is_some()).max_by_key(|(place, _)| *place);
+    let indent = last.map_or(Layout::default().indent, |(_, indent)| indent);
     Layout { indent, sort_keys: flag(matches, "sort-keys") }
 }
 
@@ -465,49 +417,6 @@ fn ttl(matches: &ArgMatches) -> Result<Option<Duration>, Failure> {
 fn seconds(matches: &ArgMatches, option: &str) -> Result<Option<Duration>, Failure> {
     let given: Option<String> = value(matches, option);
     given.map(|text| settings::seconds(&format!("--{option}"), &text)).transpose().map_err(Failure::from)
-}
-
-pub(super) fn flag(matches: &ArgMatches, name: &str) -> bool {
-    value(matches, name) == Some(true)
-}
-
-pub(super) fn one<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> T {
-    value(matches, name).expect("clap requires this argument")
-}
-
-pub(super) fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Option<T> {
-    if_defined(matches.try_get_one(name)).cloned()
-}
-
-pub(super) fn many<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<T> {
-    if_defined(matches.try_get_many(name)).into_iter().flatten().cloned().collect()
-}
-
-/// Whether an option stands on the command line.
-fn is_given(matches: &ArgMatches, name: &str) -> bool {
-    let is_known = matches.try_contains_id(name).is_ok_and(|given| given);
-    is_known && matches.value_source(name) == Some(ValueSource::CommandLine)
-}
-
-/// Where the values of an argument stand among the words.
-fn places(matches: &ArgMatches, name: &str) -> Vec<usize> {
-    let given = matches.try_contains_id(name).is_ok_and(|given| given);
-    if given { matches.indices_of(name).into_iter().flatten().collect() } else { Vec::new() }
-}
-
-/// An option that clap was not told of ([`Options::In`]) was not given.
-fn if_defined<T>(found: Result<Option<T>, MatchesError>) -> Option<T> {
-    match found {
-        Ok(found) => found,
-        Err(MatchesError::UnknownArgument { .. }) => None,
-        Err(error) => unreachable!("an argument has one type: {error}"),
-    }
-}
-
-fn text(word: OsString, what: &str) -> Result<String, Failure> {
-    word.into_string().map_err(|word| {
-        Failure::usage(format!("{what} is not UTF-8: '{}'", memlatch_os::paths::shown(Path::new(&word))))
-    })
 }
 
 #[cfg(test)]

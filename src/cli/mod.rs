@@ -2,8 +2,10 @@
 //! ([`meaning`]). The only home of defaults.
 
 mod definitions;
+mod matches;
 mod meaning;
 mod own;
+mod words;
 
 pub use definitions::{Options, definition};
 pub use meaning::parse;
@@ -207,7 +209,8 @@ pub enum Change {
 
 #[derive(Debug)]
 pub struct Read {
-    pub file: PathBuf,
+    /// In the order in which their values come; `-` is standard input. With anything but a filter there is one.
+    pub files: Vec<PathBuf>,
     pub show: Show,
     /// Whether to print the revision of the bytes with what is shown, as one JSON object.
     pub with_revision: bool,
@@ -222,34 +225,50 @@ pub enum Show {
     /// Its bytes as they are.
     Bytes,
     /// Pretty-printed if its name ends in `.json`, otherwise its bytes.
-    Content(Layout),
+    Content(Style),
     /// The revision of its bytes.
     Revision,
     /// What a filter makes of it.
-    Filtered { program: Program, layout: Layout, strings: Strings, status_from_output: bool, input: Input },
+    Filtered { program: Program, style: Style, status_from_output: bool, input: Input },
+}
+
+/// How outputs are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    pub layout: Layout,
+    pub strings: Strings,
+    /// Whether all but ASCII is written in escapes.
+    pub ascii: bool,
+    /// Whether in colour; `None`: on a terminal.
+    pub color: Option<bool>,
+    /// Whether as a sequence of RFC 7464.
+    pub sequence: bool,
 }
 
 /// How strings among the outputs are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strings {
+    #[default]
     Quoted,
     /// As they are, each on a line.
     Raw,
     /// As they are, nothing between them.
     Joined,
+    /// As they are, each ended by NUL.
+    NulEnded,
 }
 
-/// What the filter's input is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// The document.
-    Document,
-    /// `null`; the document comes by `input`.
-    Null,
-    /// An array that holds the document.
-    Slurped,
-    /// The document's parts, as jq streams them.
-    Stream,
+/// What the filter is run on: the values of the files, but for what is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    /// The lines of the text, as strings, in the place of its values.
+    pub raw: bool,
+    /// The parts of each value, as jq streams them.
+    pub stream: bool,
+    /// All of them at once, in one array, or one string.
+    pub slurp: bool,
+    /// `null`; they come by `input`.
+    pub null: bool,
 }
 
 #[derive(Debug)]

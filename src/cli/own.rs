@@ -3,7 +3,7 @@
 use super::{
     Doctor, MCP_CALL, Mcp, Merge, Part, Request, SECOND_PROCESS, Serves, Shell,
     definitions::{Options, definition},
-    meaning::{flag, many, one, value},
+    matches::{flag, many, one, value},
 };
 use crate::{failure::Failure, help, multicall::Tool};
 use clap::ArgMatches;

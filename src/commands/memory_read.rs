@@ -1,51 +1,67 @@
 //! `memory-read`: print a file, or what a filter makes of it, never half written.
 
-use super::{Exit, is_json_name, lock_folder, missing, no_stack, parse, program, refuse_special, resolve, unreadable};
+use super::{
+    Exit,
+    inputs::{self, Form, Text},
+    lock_folder, missing, no_stack,
+    printing::Printer,
+    program, refuse_special, resolve, unreadable, way_back,
+};
 use crate::{
-    cli::{Read, Show, Strings},
-    document,
+    cli::{Input, Read, Show, Style},
+    diff,
     failure::Failure,
-    filter,
+    filter::{self, InputName},
     lock::{self, target::Target},
     report::Console,
     revision::Revision,
+    settings,
 };
 use memlatch_jq::value::{Map, Value};
 use memlatch_os::{Fresh, paths::shown};
 use std::{
-    fs::File,
-    io::{self, Read as _, Write},
+    fs::{self, File},
+    io::{self, Read as _},
     ops::ControlFlow,
+    path::Path,
+    sync::Arc,
 };
 
-/// Prints the file.
+/// Prints what the request asks for.
 pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
     match &request.show {
         Show::Revision => {
-            let (_, bytes) = load(request, console)?;
-            console.data(|out| writeln!(out, "{}", Revision::of(Some(&bytes))))?;
+            let text = load(only_file(request), request, console)?;
+            console.data(|out| writeln!(out, "{}", Revision::of(Some(&text.bytes))))?;
             Ok(Exit(0))
         }
-        Show::Filtered { layout, .. } if request.with_revision => {
-            filter::on_large_stack(|| print_with_revision(request, layout, console)).map_err(no_stack)?
+        Show::Filtered { .. } if request.with_revision => {
+            filter::on_large_stack(|| print_with_revision(request, console)).map_err(no_stack)?
         }
-        Show::Content(layout) if is_json_name(&request.file) => {
-            let (target, text) = load(request, console)?;
-            let is_shallow = is_shallow(&text);
-            let print = || print_document(text, layout, &target, console);
+        Show::Content(style) if Form::of(only_file(request)) == Form::Document => {
+            let text = load(only_file(request), request, console)?;
+            let is_shallow = is_shallow(&text.bytes);
+            let printer = printer(*style, console)?;
+            let print = || print_document(&text, &printer, console);
             if is_shallow { print() } else { filter::on_large_stack(print).map_err(no_stack)? }
         }
         Show::Bytes | Show::Content(_) => {
-            let (_, bytes) = load(request, console)?;
-            console.data(|out| out.write_all(&bytes))?;
+            let text = load(only_file(request), request, console)?;
+            console.data(|out| out.write_all(&text.bytes))?;
             Ok(Exit(0))
         }
-        Show::Filtered { program, layout, strings, status_from_output, input } => {
+        Show::Filtered { program, style, status_from_output, input } => {
             filter::on_large_stack(|| {
                 // A filter with a mistake in it waits for nobody.
-                let filter = program::prepare(program, &request.file)?;
-                let (target, text) = load(request, console)?;
-                let outputs = print_outputs(filter, &target, parse(text, &target)?, *input, layout, *strings, console)?;
+                let name = InputName::default();
+                let filter = program::prepare(program, name.clone())?;
+                let texts: Vec<Text> =
+                    request.files.iter().map(|file| load(file, request, console)).collect::<Result<_, _>>()?;
+                tell_of_torn_lines(&texts, console);
+                let printer = printer(*style, console)?;
+                let input = inputs::of(&texts, *input, name.clone())?;
+                let outputs =
+                    print_outputs(filter, input, &printer, console).map_err(|failure| failure.about(subject(&name)))?;
                 Ok(if *status_from_output { outputs.as_status() } else { Exit(0) })
             })
             .map_err(no_stack)?
@@ -53,20 +69,46 @@ pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
     }
 }
 
+/// The file of a request that can name only one.
+fn only_file(request: &Read) -> &Path {
+    &request.files[0]
+}
+
+fn tell_of_torn_lines(texts: &[Text], console: &Console) {
+    texts.iter().filter_map(Text::torn_line).for_each(|torn| console.info(torn));
+}
+
+/// What a runtime error is about: the file of the current input, where there is one.
+fn subject(name: &InputName) -> String {
+    name.current().map_or_else(|| "standard input".to_owned(), |name| shown(Path::new(&*name)).to_string())
+}
+
+fn printer(style: Style, console: &Console) -> Result<Printer, Failure> {
+    let in_color = style.color.unwrap_or_else(|| console.data_style() == diff::Style::Colored);
+    Ok(Printer::new(style, if in_color { Some(settings::json_colors()?) } else { None }))
+}
+
 /// Prints the revision and the value that belong together: both are of the bytes that were read once.
-fn print_with_revision(request: &Read, layout: &document::Layout, console: &Console) -> Result<Exit, Failure> {
-    let Show::Filtered { program, status_from_output, input, .. } = &request.show else {
+fn print_with_revision(request: &Read, console: &Console) -> Result<Exit, Failure> {
+    let Show::Filtered { program, style, status_from_output, .. } = &request.show else {
         unreachable!("a revision comes with a filter, if only with the one that changes nothing")
     };
-    let filter = program::prepare(program, &request.file)?;
-    let (target, bytes) = load(request, console)?;
-    let revision = Value::from(Revision::of(Some(&bytes)).to_string());
+    let name = InputName::default();
+    let filter = program::prepare(program, name.clone())?;
+    let text = load(only_file(request), request, console)?;
+    let revision = Value::from(Revision::of(Some(&text.bytes)).to_string());
+    tell_of_torn_lines(std::slice::from_ref(&text), console);
+    // The whole content is one value, of lines as well.
+    let whole = Input { slurp: text.form == Form::Lines, ..Input::default() };
+    let inputs = inputs::of(std::slice::from_ref(&text), whole, name)?;
     let (mut outputs, mut value) = (0_u64, None);
-    filter.run(parse(bytes, &target)?, *input, |failure| console.failure(failure), &mut |output| {
-        outputs += 1;
-        value = Some(output);
-        ControlFlow::Continue(())
-    })?;
+    filter
+        .run(inputs, |failure| console.failure(failure), &mut |output| {
+            outputs += 1;
+            value = Some(output);
+            ControlFlow::Continue(())
+        })
+        .map_err(|failure| failure.about(shown(Path::new(&*text.name))))?;
     let (1, Some(value)) = (outputs, value) else {
         return Err(Failure::failed(format!(
             "the filter gives {outputs} outputs, and a revision belongs to one; put them into an array: [FILTER]"
@@ -76,15 +118,9 @@ fn print_with_revision(request: &Read, layout: &document::Layout, console: &Cons
     let members = [("revision", revision), ("value", value)];
     let mut both = Map::default();
     members.into_iter().for_each(|(name, value)| both.insert(name.into(), value));
-    print_value(&Value::object(both), layout, console)?;
+    let printer = printer(*style, console)?;
+    console.data(|out| printer.print(&Value::object(both), out))?;
     Ok(if *status_from_output { status } else { Exit(0) })
-}
-
-fn print_value(value: &Value, layout: &document::Layout, console: &Console) -> Result<(), Failure> {
-    console.data(|out| {
-        document::write(value, layout, out)?;
-        out.write_all(b"\n")
-    })
 }
 
 /// Whether a text can be printed on any stack: it nests at most as deep as it has opening brackets. Long ones are not
@@ -93,13 +129,32 @@ fn is_shallow(text: &[u8]) -> bool {
     text.len() <= 1 << 16 && text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= 256
 }
 
-/// The file's bytes, as one writer left them.
-pub fn load(request: &Read, console: &Console) -> Result<(Target, Vec<u8>), Failure> {
-    let target = resolve(&request.file)?;
-    let mut file = open(request, &target, console)?;
-    let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(|error| unreadable(&target, &error))?;
-    Ok((target, text))
+/// The text of one file, as one writer left it; `-` is standard input.
+fn load(file: &Path, request: &Read, console: &Console) -> Result<Text, Failure> {
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        let failed = |error| Failure::failed(format!("cannot read standard input: {error}"));
+        io::stdin().lock().read_to_end(&mut bytes).map_err(failed)?;
+        let form = Form::Sequence;
+        return Ok(Text { name: "standard input".into(), file: None, form, bytes, way_back: String::new() });
+    }
+    let target = resolve(file)?;
+    let mut opened = if is_stream(file) { open_stream(file)? } else { open(request, &target, console)? };
+    opened.read_to_end(&mut bytes).map_err(|error| unreadable(&target, &error))?;
+    let name: Arc<str> = file.to_string_lossy().into();
+    Ok(Text { file: Some(name.clone()), name, form: Form::of(file), bytes, way_back: way_back(&target) })
+}
+
+/// Whether a path names what the shell has opened: `/dev/stdin`, or `/dev/fd/63` of `<(…)`. Other pipes are refused: to open
+/// one can take for ever.
+fn is_stream(file: &Path) -> bool {
+    (file.starts_with("/dev") || file.starts_with("/proc/self/fd"))
+        && fs::metadata(file).is_ok_and(|facts| !facts.is_dir())
+}
+
+/// Nobody can lock a stream, and nobody replaces it.
+fn open_stream(file: &Path) -> Result<File, Failure> {
+    File::open(file).map_err(|error| Failure::failed(format!("cannot read '{}': {error}", shown(file))))
 }
 
 /// Opens the file while no writer holds its lock. From then on it cannot change: writers put a new one in its place.
@@ -110,18 +165,18 @@ fn open(request: &Read, target: &Target, console: &Console) -> Result<File, Fail
     // What is wrong with the directory, the file's own error tells.
     let _directory = Fresh::around(&target.path);
     if refuse_special(target)?.is_none() {
-        return Err(missing(target, "look at the path, or make the file with atomic-write"));
+        let is_first = request.files.first().is_some_and(|first| *first == target.given);
+        return Err(missing(target, if is_first { IS_FILE } else { IS_LATER_FILE }));
     }
     File::open(&target.path).map_err(|error| unreadable(target, &error))
 }
 
-fn print_document(
-    text: Vec<u8>,
-    layout: &document::Layout,
-    target: &Target,
-    console: &Console,
-) -> Result<Exit, Failure> {
-    print_value(&parse(text, target)?, layout, console)?;
+const IS_FILE: &str = "look at the path, or make the file with atomic-write";
+const IS_LATER_FILE: &str = "the second word is the filter, and those after it are more files; quote a filter with blanks, and put --args before words for $ARGS";
+
+fn print_document(text: &Text, printer: &Printer, console: &Console) -> Result<Exit, Failure> {
+    let values = text.values()?;
+    console.data(|out| values.iter().try_for_each(|value| printer.print(value, out)))?;
     Ok(Exit(0))
 }
 
@@ -144,31 +199,20 @@ impl Outputs {
 
 fn print_outputs(
     filter: program::Ready,
-    target: &Target,
-    value: filter::Value,
-    input: crate::cli::Input,
-    layout: &document::Layout,
-    strings: Strings,
+    input: filter::Input,
+    printer: &Printer,
     console: &Console,
 ) -> Result<Outputs, Failure> {
     let mut outputs = Outputs::default();
     let mut result = Ok(());
     console.data(|out| {
         let mut written: io::Result<()> = Ok(());
-        result = filter.run(value, input, |failure| console.failure(failure), &mut |output| {
+        result = filter.run(input, |failure| console.failure(failure), &mut |output| {
             outputs.last_is_true = Some(output.truthy());
-            written = print(out, &output, layout, strings);
+            written = printer.print(&output, out);
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         written
     })?;
-    result.map(|()| outputs).map_err(|failure| failure.about(shown(&target.given)))
-}
-
-fn print(out: &mut dyn Write, value: &filter::Value, layout: &document::Layout, strings: Strings) -> io::Result<()> {
-    match (strings, value.as_str()) {
-        (Strings::Raw | Strings::Joined, Some(text)) => out.write_all(text.as_bytes())?,
-        _ => document::write(value, layout, out)?,
-    }
-    if strings == Strings::Joined { Ok(()) } else { out.write_all(b"\n") }
+    result.map(|()| outputs)
 }

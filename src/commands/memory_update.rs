@@ -8,7 +8,7 @@ use crate::{
     cli::{Answer, Change, Effect, Program, Source, Update},
     diff, document,
     failure::Failure,
-    filter::{self, Value},
+    filter::{self, InputName, Value},
     lock::{self, Claim, Guard, info::Kind, target::Target},
     process,
     replace::{self, Replacement},
@@ -27,6 +27,12 @@ use std::{
 
 /// What to do about a file that is not there.
 const START_IT: &str = "--create starts it from {}, or --create=JSON from something else";
+
+fn input_name(file: &Path) -> InputName {
+    let name = InputName::default();
+    name.set(Some(file.to_string_lossy().into()));
+    name
+}
 
 /// Updates the file, or prints what it would become.
 pub fn run(request: &Update, console: &Console) -> Result<Exit, Failure> {
@@ -194,7 +200,7 @@ enum Prepared<'a> {
 impl<'a> Prepared<'a> {
     fn from(request: &'a Update) -> Result<Self, Failure> {
         Ok(match &request.change {
-            Change::Filter(source) => Prepared::Filter(program::prepare(source, &request.file)?),
+            Change::Filter(source) => Prepared::Filter(program::prepare(source, input_name(&request.file))?),
             Change::Function(name) => {
                 if settings::bash_function(name).is_none() {
                     return Err(Failure::usage(format!(

@@ -6,10 +6,12 @@ pub mod doctor;
 mod facts;
 pub mod file_lock;
 pub mod git_merge;
+mod inputs;
 pub mod install;
 pub mod memory_read;
 pub mod memory_update;
 pub mod merge;
+mod printing;
 pub mod program;
 mod restore;
 mod rule;
@@ -38,12 +40,12 @@ pub fn lock_folder() -> Result<Folder, Failure> {
 }
 
 /// Finds out which file is meant.
-fn resolve(file: &Path) -> Result<Target, Failure> {
+pub fn resolve(file: &Path) -> Result<Target, Failure> {
     Target::resolve(file).map_err(|error| Failure::failed(format!("cannot find '{}': {error}", shown(file))))
 }
 
 /// Refuses what is no plain file: reading it could block, and replacing it would turn it into one.
-fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Failure> {
+pub fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Failure> {
     // By the path as it was given: that of `/dev/stdout` cannot be spelled in any other way.
     match std::fs::metadata(&target.given) {
         Ok(facts) if facts.is_file() => Ok(Some(facts)),
@@ -62,7 +64,7 @@ fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Failure>
 
 /// There is no such file, and `remedy` is what to do about it. Of a relative path the place where it was looked for is told:
 /// the script may have been started elsewhere than its author thought.
-fn missing(target: &Target, remedy: &str) -> Failure {
+pub fn missing(target: &Target, remedy: &str) -> Failure {
     let place = if target.given.is_relative() { settings::working_directory() } else { None };
     let place = place.map_or_else(String::new, |place| format!(" in '{}'", shown(&place)));
     Failure::failed(format!("'{}' does not exist{place}; {remedy}", shown(&target.given)))

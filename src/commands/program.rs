@@ -1,10 +1,10 @@
 //! A filter made ready to run: its text, its variables, its modules.
 
 use crate::{
-    cli::{Binding, Input, Positional, Program, Source},
+    cli::{Binding, Positional, Program, Source},
     document,
     failure::Failure,
-    filter::{self, Bindings, Filter, Value},
+    filter::{self, Bindings, Filter, InputName, Value},
 };
 use memlatch_os::paths::shown;
 use std::{fs, ops::ControlFlow, path::Path, process, sync::mpsc, thread, time::Duration};
@@ -15,8 +15,8 @@ pub struct Ready {
     time_limit: Option<Duration>,
 }
 
-/// Reads what the program needs and compiles it. No lock is held yet.
-pub fn prepare(program: &Program, input_file: &Path) -> Result<Ready, Failure> {
+/// Reads what the program needs and compiles it. No lock is held yet. `input_name` is what `input_filename` is to give.
+pub fn prepare(program: &Program, input_name: InputName) -> Result<Ready, Failure> {
     let (text, file) = match &program.source {
         Source::Text(text) => (text.clone(), None),
         Source::File(file) => (read_text(file, "the filter")?, Some(file.clone())),
@@ -30,13 +30,8 @@ pub fn prepare(program: &Program, input_file: &Path) -> Result<Ready, Failure> {
         named: named.collect::<Result<_, Failure>>()?,
         positional: positional.collect::<Result<_, Failure>>()?,
     };
-    let filter = filter::compile(filter::Program {
-        text,
-        file,
-        libraries: program.libraries.clone(),
-        bindings,
-        input_file: Some(input_file.to_owned()),
-    })?;
+    let filter =
+        filter::compile(filter::Program { text, file, libraries: program.libraries.clone(), bindings, input_name })?;
     Ok(Ready { filter, time_limit: program.time_limit })
 }
 
@@ -47,17 +42,10 @@ impl Ready {
     /// outside.
     pub fn run(
         self,
-        document: Value,
-        input: Input,
+        input: filter::Input,
         give_up: impl FnOnce(&Failure) + Send,
         each: &mut dyn FnMut(Value) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        let input = match input {
-            Input::Document => filter::Input::One(document),
-            Input::Null => filter::Input::Null(Box::new(std::iter::once(document))),
-            Input::Slurped => filter::Input::One([document].into_iter().collect()),
-            Input::Stream => filter::Input::Each(Box::new(parts(document)?.into_iter())),
-        };
         let run = || self.filter.run(input, each).map_err(Failure::from);
         match self.time_limit {
             None => run(),
@@ -69,7 +57,7 @@ impl Ready {
     pub fn only_output(self, document: Value, give_up: impl FnOnce(&Failure) + Send) -> Result<Value, Failure> {
         let mut outputs = 0u64;
         let mut only = None;
-        self.run(document, Input::Document, give_up, &mut |output| {
+        self.run(filter::Input::One(document), give_up, &mut |output| {
             outputs += 1;
             only.get_or_insert(output);
             if outputs < MANY { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -89,7 +77,7 @@ impl Ready {
 const MANY: u64 = 1_000_000;
 
 /// What jq's `--stream` makes of a document: each leaf with its path, and where each array and object ends.
-fn parts(document: Value) -> Result<Vec<Value>, Failure> {
+pub fn parts(document: Value) -> Result<Vec<Value>, Failure> {
     let stream = filter::compile(filter::Program { text: "tostream".to_owned(), ..Default::default() })?;
     let mut parts = Vec::new();
     stream.run(filter::Input::One(document), &mut |part| {

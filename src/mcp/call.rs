@@ -5,24 +5,25 @@
 //! directories that it serves, and so is this process.
 
 use crate::{
-    cli::{Answer, Base, Binding, Change, Condition, Content, Effect, Input, Program, Source, Update, Write},
-    cli::{SchemaOf, Strings},
-    commands::{self, Exit, atomic_write, memory_read, memory_update, no_stack, program},
+    cli::SchemaOf,
+    cli::{Answer, Base, Binding, Change, Condition, Content, Effect, Program, Source, Update, Write},
+    commands::{self, Exit, atomic_write, condition, lock_folder, memory_update, no_stack, program},
     document::{self, Indent, Layout},
     failure::Failure,
-    filter::{self, Value},
-    lock::Wait,
+    filter::{self, InputName, Value},
+    lock::{self, Wait, target::Target},
     replace::{Durability, Keep},
     report::Console,
     revision::{Expected, Revision},
     settings,
 };
+use memlatch_os::{Fresh, paths::shown};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::{
     io::{self, BufRead, Write as _},
     ops::ControlFlow,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -197,46 +198,44 @@ fn write(call: &Call) -> Result<Write, Failure> {
 fn read(call: &Call, console: &Console) -> Result<Exit, Failure> {
     let file = call.file();
     let text = call.text("filter").unwrap_or(".").to_owned();
-    let program = call.program(text, call.named());
-    let ready = program::prepare(&program, &file)?;
-    let request = crate::cli::Read {
-        file: file.clone(),
-        show: crate::cli::Show::Filtered {
-            program,
-            layout: Layout::default(),
-            strings: Strings::Quoted,
-            status_from_output: false,
-            input: Input::Document,
-        },
-        with_revision: true,
-        locked: true,
-        wait: wait()?,
-    };
-    let (target, bytes) = memory_read::load(&request, console)?;
+    let ready = program::prepare(&call.program(text, call.named()), InputName::default())?;
+    let (target, bytes) = load(&file, console)?;
     let revision = Revision::of(Some(&bytes)).to_string();
-    let document = match file.extension().is_some_and(|ending| ending != "json") {
-        // A JSON Lines file is the array of its lines.
-        true => document::lines::parse_lines(&bytes)
-            .map_err(|error| Failure::from(error).about(file.display()))?
-            .into_iter()
-            .collect(),
-        false => commands::parse(bytes, &target)?,
+    let input = match file.extension().is_some_and(|ending| ending != "json") {
+        // JSON Lines: the filter is run on each line, as memory-read does.
+        true => {
+            let lines = document::lines::parse_lines(&bytes);
+            filter::Input::Each(Box::new(lines.map_err(|error| Failure::from(error).about(shown(&file)))?.into_iter()))
+        }
+        false => filter::Input::One(commands::parse(bytes, &target)?),
     };
     let limit = call.told["limit"].as_u64().unwrap_or(u64::MAX);
-    let mut shown = Limited { bytes: Vec::new(), limit: usize::try_from(limit).unwrap_or(usize::MAX), is_full: false };
+    let mut taken = Limited { bytes: Vec::new(), limit: usize::try_from(limit).unwrap_or(usize::MAX), is_full: false };
     let compact = Layout { indent: Indent::Compact, ..Layout::default() };
-    ready.run(document, Input::Document, |failure| console.failure(failure), &mut |output| {
-        let written = document::write(&output, &compact, &mut shown).and_then(|()| shown.write_all(b"\n"));
-        if written.is_ok() || !shown.is_full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    ready.run(input, |failure| console.failure(failure), &mut |output| {
+        let written = document::write(&output, &compact, &mut taken).and_then(|()| taken.write_all(b"\n"));
+        if written.is_ok() || !taken.is_full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    let mut text = String::from_utf8_lossy(&shown.bytes).into_owned();
-    if shown.is_full {
+    let mut text = String::from_utf8_lossy(&taken.bytes).into_owned();
+    if taken.is_full {
         // The cut may have split a character.
         text.truncate(text.trim_end_matches('\u{fffd}').len());
     }
-    let result = json!({ "revision": revision, "text": text, "truncated": shown.is_full });
+    let result = json!({ "revision": revision, "text": text, "truncated": taken.is_full });
     console.data(|out| writeln!(out, "{result}"))?;
     Ok(Exit(0))
+}
+
+/// The file's bytes, as one writer left them.
+fn load(file: &Path, console: &Console) -> Result<(Target, Vec<u8>), Failure> {
+    let target = commands::resolve(file)?;
+    let _guard = lock::shared(&lock_folder()?, &target, wait()?, console)?;
+    // What the name stands for now, on a file server too.
+    let _directory = Fresh::around(&target.path);
+    commands::refuse_special(&target)?;
+    let missing = || commands::missing(&target, "memory_list names the files that there are");
+    let bytes = condition::current(&target)?.ok_or_else(missing)?;
+    Ok((target, bytes))
 }
 
 /// Takes so much and no more.

@@ -100,7 +100,8 @@ impl Files {
         .map_err(cannot)?;
         let status =
             ticket.done().map_or(Ok(ExitStatus::default()), |mut process: Child| process.wait()).map_err(cannot)?;
-        let told = String::from_utf8_lossy(&messages).replace("[ERROR] ", "").trim().to_owned();
+        let told = String::from_utf8_lossy(&messages).replace("[ERROR] ", "");
+        let told = told.replace("--eval-timeout 10", "the 10 seconds that it has here").trim().to_owned();
         let told = told.strip_prefix("memlatch: ").map_or(told.clone(), str::to_owned);
         match status.code() {
             Some(0) if data.is_empty() => Ok(told),

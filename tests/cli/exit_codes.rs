@@ -81,7 +81,7 @@ fn wrong_usage_is_2() {
         (2, "memory-update a.json .n=1 .m=1"),
         (2, "memory-read"),
         (2, "memory-read a.json .n="),
-        (2, "memory-read a.json .n .m"),
+        (2, "memory-update a.json .n .m"),
         (2, "atomic-write"),
         (2, "atomic-write a b --content 1"),
         (2, "file-lock"),

@@ -19,6 +19,7 @@ mod durability;
 mod examples;
 mod exit_codes;
 mod file_lock;
+mod jq_options;
 mod leases;
 mod manual;
 mod mcp;
@@ -27,6 +28,9 @@ mod memory_update;
 mod merge;
 mod messages;
 mod nesting;
+#[allow(dead_code, reason = "the test of filters runs it in one more way")]
+#[path = "../filters/real_jq.rs"]
+mod real_jq;
 mod revisions;
 mod sandbox;
 mod sandboxed;

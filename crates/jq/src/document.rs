@@ -5,6 +5,7 @@
 //! jq 1.8 does. Files of one value a line are in [`lines`]. What jq itself reads more leniently (`fromjson`) is in [`read::lenient`].
 
 mod check;
+pub mod colors;
 pub mod lines;
 pub mod read;
 pub mod write;

@@ -34,14 +34,28 @@ impl Default for Layout {
 /// # Errors
 /// Those of `out`, and `InvalidData` for values nested deeper than can be read again.
 pub fn write(value: &Value, layout: &Layout, out: &mut dyn io::Write) -> io::Result<()> {
+    check_depth(value)?;
     let mut writer = Writer { layout: *layout, kept_numbers: true, buffer: Vec::new(), out: Some(out), failed: None };
+    writer.value(value, 0);
+    writer.flush();
+    writer.failed.map_or(Ok(()), Err)
+}
+
+/// Refuses a value that could not be read again.
+pub(super) fn check_depth(value: &Value) -> io::Result<()> {
     if value.depth() > MAX_DEPTH && too_deep(value, 0) {
         let what = format!("the result is nested deeper than {MAX_DEPTH} levels");
         return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
-    writer.value(value, 0);
-    writer.flush();
-    writer.failed.map_or(Ok(()), Err)
+    Ok(())
+}
+
+/// A string with its quotes, as it stands in a document.
+pub(super) fn string_text(s: &str) -> Vec<u8> {
+    let mut writer =
+        Writer { layout: Layout::default(), kept_numbers: true, buffer: Vec::new(), out: None, failed: None };
+    writer.string(s);
+    writer.buffer
 }
 
 /// The stored depth is an upper bound: this looks.
@@ -111,7 +125,7 @@ impl Writer<'_> {
 
     fn line(&mut self, level: usize) {
         let (fill, mut n) = match self.layout.indent {
-            Indent::Compact | Indent::Spaces(0) => return,
+            Indent::Compact => return,
             Indent::Spaces(width) => (SPACES, level * width as usize),
             Indent::Tab => (TABS, level),
         };
@@ -124,7 +138,7 @@ impl Writer<'_> {
     }
 
     fn one_line(&self) -> bool {
-        matches!(self.layout.indent, Indent::Compact | Indent::Spaces(0))
+        self.layout.indent == Indent::Compact
     }
 
     fn value(&mut self, value: &Value, level: usize) {

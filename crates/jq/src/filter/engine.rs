@@ -35,7 +35,7 @@ impl<'a> data::HasLut<'a, Engine> for Data<'a> {
 /// The outside of one run.
 pub struct World {
     pub inputs: RefCell<Box<dyn Iterator<Item = Result<Value, String>>>>,
-    pub input_file: Option<String>,
+    pub input_name: super::InputName,
     pub search_list: Value,
     pub origin: Value,
 }

@@ -26,7 +26,7 @@ use crate::value::Map;
 use engine::{Data, Engine, World};
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars};
-use std::{cell::RefCell, fmt, ops::ControlFlow, path::PathBuf};
+use std::{cell::RefCell, fmt, ops::ControlFlow, path::PathBuf, rc::Rc, sync::Arc};
 
 /// A program and what it can see.
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub struct Program {
     pub libraries: Vec<PathBuf>,
     pub bindings: Bindings,
     /// what `input_filename` gives
-    pub input_file: Option<PathBuf>,
+    pub input_name: InputName,
 }
 
 /// Values for `$name` and `$ARGS`.
@@ -93,11 +93,30 @@ pub enum Input {
     Each(Box<dyn Iterator<Item = Value>>),
 }
 
+/// The name of the file that the current input is of, if it is of one. Whoever gives the inputs sets it with each.
+#[derive(Clone, Debug, Default)]
+pub struct InputName(Rc<RefCell<Option<Arc<str>>>>);
+
+impl InputName {
+    pub fn set(&self, name: Option<Arc<str>>) {
+        *self.0.borrow_mut() = name;
+    }
+
+    /// The name that was set last.
+    pub fn current(&self) -> Option<Arc<str>> {
+        self.0.borrow().clone()
+    }
+
+    fn value(&self) -> Value {
+        self.0.borrow().as_deref().map_or(Value::Null, Value::from)
+    }
+}
+
 /// A compiled program.
 pub struct Filter {
     filter: jaq_core::Filter<Engine>,
     globals: Vec<Value>,
-    input_file: Option<String>,
+    input_name: InputName,
     search_list: Value,
     origin: Value,
 }
@@ -110,7 +129,7 @@ const MAIN: &str = "memlatch_main";
 /// # Errors
 /// Syntax errors, undefined names, modules that are not found: all wrong usage.
 pub fn compile(program: Program) -> Result<Filter, CompileError> {
-    let Program { text, file, libraries, bindings, input_file } = program;
+    let Program { text, file, libraries, bindings, input_name } = program;
     let searched: Vec<PathBuf> = match libraries.is_empty() {
         true => modules::SEARCH.iter().map(PathBuf::from).collect(),
         false => libraries.into_iter().map(|p| p.canonicalize().unwrap_or(p)).collect(),
@@ -148,8 +167,7 @@ pub fn compile(program: Program) -> Result<Filter, CompileError> {
             return Err(CompileError { message: format!("cannot compile: {}", names.join(", ")) });
         }
     };
-    let input_file = input_file.map(|p| p.to_string_lossy().into_owned());
-    Ok(Filter { filter, globals, input_file, search_list, origin })
+    Ok(Filter { filter, globals, input_name, search_list, origin })
 }
 
 /// The variables that a program may use without defining them.
@@ -208,7 +226,7 @@ impl Filter {
         let each_input = first.is_none();
         let world = World {
             inputs: RefCell::new(Box::new(inputs.map(Ok))),
-            input_file: self.input_file.clone(),
+            input_name: self.input_name.clone(),
             search_list: self.search_list.clone(),
             origin: self.origin.clone(),
         };

@@ -291,7 +291,7 @@ static TABLE: &[(&str, &str, Run)] = &[
         None => Err(Value::from("break").into()),
     })),
     ("!inputs", "", |cv| { let world = world(&cv); Box::new(std::iter::from_fn(move || next_input(world))) }),
-    ("input_filename", "", |cv| give(Ok(world(&cv).input_file.as_deref().map_or(Value::Null, Value::from)))),
+    ("input_filename", "", |cv| give(Ok(world(&cv).input_name.value()))),
     ("input_line_number", "", |_| give(Ok(Value::Number(0.0)))),
     ("debug", "", plain!(|v: Value| { remark(&format!("[\"DEBUG:\",{}]\n", to_text(&v))); Ok::<_, Failure>(v) })),
     ("stderr", "", plain!(|v: Value| {
