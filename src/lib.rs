@@ -74,6 +74,7 @@ fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
         Request::InstallGitMerge { repository, remove: true } => {
             commands::git_merge::remove(repository.as_deref(), console)
         }
+        Request::InstallMcp { client, print } => commands::install_mcp::run(*client, *print, console),
         Request::Mcp(request) => mcp::run(request, console),
         Request::McpCall => mcp::call::run(console),
         Request::Doctor(request) => commands::doctor::run(request, console),

@@ -10,6 +10,7 @@ mod words;
 pub use definitions::{Options, definition};
 pub use meaning::parse;
 
+use crate::mcp::entry::Client;
 use crate::{
     document::Layout,
     lock::{Wait, lease::Terms},
@@ -53,6 +54,10 @@ pub enum Request {
     InstallGitMerge {
         repository: Option<PathBuf>,
         remove: bool,
+    },
+    InstallMcp {
+        client: Client,
+        print: bool,
     },
     Mcp(Mcp),
     /// One call of a tool, which the server of `mcp` hands to a process of its own.

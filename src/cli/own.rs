@@ -5,7 +5,7 @@ use super::{
     definitions::{Options, definition},
     matches::{flag, many, one, value},
 };
-use crate::{failure::Failure, help, multicall::Tool};
+use crate::{failure::Failure, help, mcp::entry::Client, multicall::Tool};
 use clap::ArgMatches;
 use memlatch_merge::{Decision, Rules, Side};
 use std::ffi::OsString;
@@ -40,6 +40,9 @@ pub fn request(matches: &ArgMatches) -> Result<Request, Failure> {
                 Some(path) => Request::DriveMerge(merge, path),
                 None => Request::Merge(merge),
             }
+        }
+        "install" if value::<String>(matches, "mcp").is_some() => {
+            Request::InstallMcp { client: Client::named(&one::<String>(matches, "mcp")), print: flag(matches, "print") }
         }
         "install" => Request::Install { folder: value(matches, "folder"), force: flag(matches, "force") },
         "mcp" => Request::Mcp(Mcp {

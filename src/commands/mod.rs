@@ -8,6 +8,7 @@ pub mod file_lock;
 pub mod git_merge;
 mod inputs;
 pub mod install;
+pub mod install_mcp;
 pub mod memory_read;
 pub mod memory_update;
 pub mod merge;

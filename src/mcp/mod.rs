@@ -4,6 +4,7 @@
 //! for a lock holds up neither `ping` nor the other calls. Not for HTTP, and it keeps no state but the connection.
 
 pub mod call;
+pub mod entry;
 mod files;
 mod graph;
 mod protocol;

@@ -1,7 +1,7 @@
 //! The commands of memlatch itself: installing, merging, looking for faults, and help.
 
 use super::{Options, base, definition, flag, help_words, json, option, path};
-use crate::{cli::Shell, help, multicall::Tool};
+use crate::{cli::Shell, help, mcp::entry::Client, multicall::Tool};
 use clap::{Arg, ArgAction, Command};
 
 /// memlatch's own command line, with all tools below it.
@@ -18,7 +18,9 @@ pub fn memlatch() -> Command {
                 .arg(flag("force").help("Rename a script of the same name to NAME.orig"))
                 .arg(flag("git-merge").conflicts_with("force").help("Instead, let git merge JSON files in the repository DIR [.] by member and element"))
                 .arg(flag("remove").requires("git-merge").help("Take back what --git-merge did"))
-                .after_help("Examples:\n  memlatch install\n  memlatch install --force ~/aiconfig/scripts\n  memlatch install --git-merge ~/aiconfig"),
+                .arg(option("mcp").value_name("CLIENT").value_parser(Client::NAMES).conflicts_with_all(["folder", "force", "git-merge"]).help("Instead, let this AI client start 'memlatch mcp'"))
+                .arg(flag("print").requires("mcp").help("Print what --mcp would write, and where it goes"))
+                .after_help("Examples:\n  memlatch install\n  memlatch install --force ~/aiconfig/scripts\n  memlatch install --git-merge ~/aiconfig\n  memlatch install --mcp codex"),
         )
         .subcommand(
             base("merge")

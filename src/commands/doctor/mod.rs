@@ -10,6 +10,7 @@ mod lock_folder;
 mod locks;
 mod memory;
 mod self_test;
+mod servers;
 mod sharing;
 mod two_hosts;
 
@@ -76,6 +77,7 @@ enum Check {
     Leftovers,
     Memory,
     Sharing,
+    Servers,
 }
 
 impl Check {
@@ -88,6 +90,7 @@ impl Check {
             Check::Leftovers => "leftovers",
             Check::Memory => "memory",
             Check::Sharing => "sharing",
+            Check::Servers => "servers",
         }
     }
 }
@@ -164,6 +167,7 @@ fn examine(paths: &[PathBuf]) -> Findings {
     if let Some(folder) = folder.as_deref().and_then(|folder| folder.ancestors().find(|above| above.is_dir())) {
         sharing::check(folder, &found.folders, &mut findings);
     }
+    servers::check(&mut findings);
     if let Some(folder) = folder.map(Folder::at) {
         found.folders.push(folder.path().to_owned());
         let named =
