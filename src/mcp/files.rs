@@ -10,13 +10,12 @@ use super::{
 };
 use crate::{
     cli::MCP_CALL,
-    commands::lock_folder,
     failure::Failure,
     report::Console,
     revision::{Expected, Revision},
     settings,
 };
-use memlatch_os::{Confinement, confine, paths::shown};
+use memlatch_os::paths::shown;
 use serde_json::{Value, json};
 use std::{
     io::{self, Read, Write},
@@ -35,8 +34,6 @@ const KEPT: usize = 32 << 20;
 const CHANGED: i32 = 76;
 
 const NARROW: &str = "Ask for less: filter \"keys\", \"length\", \".[-3:]\" or \".items[] | select(.id == $id)\"; or give a larger limit.";
-
-const UNCONFINED: &str = "this system cannot confine the server to its directories; a process that changes directories for links there can lead it elsewhere";
 
 const INSTRUCTIONS: &str = "Memory files are JSON files that other clients change at the same time.
 Look with memory_list and memory_read; ask for a part with a jq filter (.sessions[-1], keys, length).
@@ -58,15 +55,7 @@ impl Files {
         let program = settings::own_program()
             .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))?;
         let roots = Roots::open(roots)?;
-        let locks = lock_folder()?;
-        // What is wrong with it, each call tells by itself; but what is not there now cannot be allowed.
-        _ = locks.ensure(console);
-        let own: Vec<PathBuf> = roots.directories().chain([locks.path()]).map(PathBuf::from).collect();
-        match confine(&own, &program) {
-            Ok(Confinement::Enforced) => {}
-            Ok(Confinement::None) => console.info(UNCONFINED),
-            Err(error) => console.info(format_args!("{UNCONFINED}: {error}")),
-        }
+        super::confine_to(roots.directories(), console)?;
         Ok(Files { roots, read_only, program, given: Mutex::default() })
     }
 

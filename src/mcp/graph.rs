@@ -57,6 +57,7 @@ impl<'a> Graph<'a> {
         })?;
         let target = Target::resolve(&file)
             .map_err(|error| Failure::failed(format!("cannot find '{}': {error}", shown(&file))))?;
+        super::confine_to(target.path.parent().into_iter(), console)?;
         let wait = Wait { timeout: settings::lock_timeout()?, retry: settings::lock_retry()? };
         Ok(Graph { target, read_only, wait, console, waiting: Mutex::default(), turn: Mutex::new(()) })
     }
@@ -87,16 +88,7 @@ impl<'a> Graph<'a> {
         let guard = lock::exclusive(&lock_folder()?, &self.target, &claim, self.wait, self.console)?;
         let directory = replace::open_directory(&self.target.path)?;
         let mut content = self.content()?;
-        let answers: Vec<_> = batch
-            .iter()
-            .map(|waiting| {
-                // A change that fails half-way leaves nothing of itself.
-                let mut changed = content.clone();
-                let outcome = changed.change(&waiting.tool, &waiting.arguments)?;
-                content = changed;
-                Ok(outcome)
-            })
-            .collect();
+        let answers: Vec<_> = batch.iter().map(|waiting| content.change(&waiting.tool, &waiting.arguments)).collect();
         if answers.iter().any(Result::is_ok) {
             let replacement = Replacement {
                 target: &self.target.path,
@@ -232,6 +224,7 @@ impl Content {
         self
     }
 
+    /// Makes one change. One that cannot be made whole leaves nothing of itself: it fails before it begins.
     fn change(&mut self, tool: &str, arguments: &Value) -> Result<Outcome, String> {
         match tool {
             "create_entities" => {
@@ -251,15 +244,17 @@ impl Content {
             }
             "add_observations" => self.add_observations(list(arguments, "observations")?),
             "delete_entities" => {
-                let names = list(arguments, "entityNames")?;
+                let names = texts(arguments, "entityNames")?;
                 self.entities.retain(|entity| !names.contains(&entity["name"]));
                 self.relations
                     .retain(|relation| !names.contains(&relation["from"]) && !names.contains(&relation["to"]));
                 Ok(deleted("Entities"))
             }
             "delete_observations" => {
-                for deletion in list(arguments, "deletions")? {
-                    let gone = list(deletion, "observations")?;
+                let deletions = list(arguments, "deletions")?;
+                let gone: Vec<_> =
+                    deletions.iter().map(|deletion| texts(deletion, "observations")).collect::<Result<_, _>>()?;
+                for (deletion, gone) in deletions.iter().zip(gone) {
                     if let Some(Value::Array(known)) = self.observations(&deletion["entityName"]) {
                         known.retain(|observation| !gone.contains(observation));
                     }
@@ -275,14 +270,19 @@ impl Content {
     }
 
     fn add_observations(&mut self, given: &[Value]) -> Result<Outcome, String> {
+        for addition in given {
+            texts(addition, "contents")?;
+            let name = &addition["entityName"];
+            if !matches!(self.observations(name), Some(Value::Array(_))) {
+                return Err(format!("Entity with name {} not found", name.as_str().unwrap_or_default()));
+            }
+        }
         let mut results = Vec::new();
         for addition in given {
             let name = &addition["entityName"];
-            let contents = list(addition, "contents")?;
-            let Some(Value::Array(known)) = self.observations(name) else {
-                return Err(format!("Entity with name {} not found", name.as_str().unwrap_or_default()));
-            };
-            let new: Vec<Value> = contents.iter().filter(|content| !known.contains(content)).cloned().collect();
+            let Some(Value::Array(known)) = self.observations(name) else { continue };
+            let new: Vec<Value> =
+                elements(&addition["contents"]).iter().filter(|content| !known.contains(content)).cloned().collect();
             known.extend(new.iter().cloned());
             results.push(json!({ "entityName": name, "addedObservations": new }));
         }
@@ -301,6 +301,12 @@ fn deleted(what: &str) -> Outcome {
 
 fn list<'a>(arguments: &'a Value, name: &str) -> Result<&'a [Value], String> {
     arguments[name].as_array().map(Vec::as_slice).ok_or_else(|| format!("'{name}' is missing, or is not an array"))
+}
+
+fn texts<'a>(arguments: &'a Value, name: &str) -> Result<&'a [Value], String> {
+    let texts = list(arguments, name)?;
+    let all = texts.iter().all(Value::is_string);
+    if all { Ok(texts) } else { Err(format!("'{name}' is an array of texts; nothing has changed")) }
 }
 
 fn elements(value: &Value) -> &[Value] {

@@ -14,15 +14,18 @@ mod tools;
 
 use crate::{
     cli::{Mcp, Serves},
-    commands::Exit,
+    commands::{Exit, lock_folder},
     failure::Failure,
     report::Console,
+    settings,
 };
+use memlatch_os::{Confinement, confine};
 use protocol::{Service, Step};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     io::{self, BufRead, Read},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
     thread,
 };
@@ -71,6 +74,25 @@ struct Job {
     message: Value,
     ticket: Arc<Ticket>,
 }
+
+/// Lets go of the file system but for what is served and the locks. While there is one thread.
+fn confine_to<'a>(served: impl Iterator<Item = &'a Path>, console: &Console) -> Result<(), Failure> {
+    let program = settings::own_program()
+        .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))?;
+    let locks = lock_folder()?;
+    // What is wrong with it, each call tells by itself; but what is not there now cannot be allowed.
+    _ = locks.ensure(console);
+    let own: Vec<PathBuf> = served.map(PathBuf::from).chain([locks.path().to_owned()]).collect();
+    match confine(&own, &program) {
+        Ok(Confinement::Enforced) => {}
+        Ok(Confinement::None) => console.info(UNCONFINED),
+        Err(error) => console.info(format_args!("{UNCONFINED}: {error}")),
+    }
+    Ok(())
+}
+
+const UNCONFINED: &str = "this system cannot confine the server to its directories; a process that may write there can \
+                          lead it elsewhere, with a link in the place of a directory";
 
 /// One client's connection.
 struct Connection<'a> {

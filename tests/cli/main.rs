@@ -23,6 +23,7 @@ mod jq_options;
 mod leases;
 mod manual;
 mod mcp;
+mod mcp_graph;
 mod mcp_install;
 mod memory_read;
 mod memory_update;

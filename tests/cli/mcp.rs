@@ -1,36 +1,40 @@
 //! `memlatch mcp`, as a client meets it: lines in, lines out, and the files afterwards.
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, wait_until};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
 use serde_json::{Value, json};
 use std::{collections::HashMap, fs, os::unix::fs::symlink};
 
-fn request(id: usize, method: &str, params: &Value) -> String {
+pub fn request(id: usize, method: &str, params: &Value) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
 }
 
-fn call(id: usize, tool: &str, arguments: &Value) -> String {
+pub fn call(id: usize, tool: &str, arguments: &Value) -> String {
     request(id, "tools/call", &json!({ "name": tool, "arguments": arguments }))
 }
 
-fn messages(output: &str) -> Vec<Value> {
+pub fn messages(output: &str) -> Vec<Value> {
     output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
 /// Sends all lines at once, and gives the answers by their identifiers.
 #[track_caller]
-fn session(sandbox: &Sandbox, server: &str, lines: &[String]) -> HashMap<u64, Value> {
+pub fn session(sandbox: &Sandbox, server: &str, lines: &[String]) -> HashMap<u64, Value> {
     let output = sandbox.line(server).stdin(lines.join("\n") + "\n").succeeds().stdout();
     messages(&output).into_iter().map(|message| (message["id"].as_u64().expect("an id of ours"), message)).collect()
 }
 
 /// Makes one call in a session of its own.
 #[track_caller]
-fn one(sandbox: &Sandbox, server: &str, tool: &str, arguments: &Value) -> Value {
+pub fn one(sandbox: &Sandbox, server: &str, tool: &str, arguments: &Value) -> Value {
     session(sandbox, server, &[call(1, tool, arguments)])[&1]["result"].clone()
 }
 
 #[track_caller]
-fn refused(result: &Value, parts: &[&str]) {
+pub fn refused(result: &Value, parts: &[&str]) {
     assert_eq!(result["isError"], true, "{result}");
     let text = result["content"][0]["text"].as_str().expect("a text");
     parts.iter().for_each(|part| assert!(text.contains(part), "{part:?} is not in {text}"));
@@ -296,80 +300,125 @@ fn a_root_that_is_not_there_is_wrong_usage() {
     sandbox.line("memlatch mcp --graph").ends(2).refuses().tells(["MEMORY_FILE_PATH"]);
 }
 
-const GRAPH: &str = "memlatch mcp --graph graph.jsonl";
-
-fn entity(name: &str) -> Value {
-    json!({ "name": name, "entityType": "person", "observations": ["likes tea"] })
+#[test]
+fn a_filter_without_end_has_one() {
+    let sandbox = with_memory();
+    let read = one(&sandbox, SERVER, "memory_read", &json!({ "file": "x.json", "filter": "repeat(\"x\")" }));
+    assert_eq!(read["structuredContent"]["truncated"], true, "{read}");
+    let endless = json!({ "file": "x.json", "filter": "last(repeat(.))" });
+    refused(&one(&sandbox, SERVER, "memory_update", &endless), &["the 10 seconds", "nothing has changed"]);
+    sandbox.holds("memory/x.json", "{\"n\": 1}\n");
 }
 
 #[test]
-fn a_graph_is_kept_in_the_lines_of_the_reference_server() {
-    let sandbox = Sandbox::new();
-    let created =
-        one(&sandbox, GRAPH, "create_entities", &json!({ "entities": [entity("a"), entity("b"), entity("a")] }));
-    assert_eq!(created["structuredContent"]["entities"].as_array().map(Vec::len), Some(3));
-    let again = one(&sandbox, GRAPH, "create_entities", &json!({ "entities": [entity("a")] }));
-    assert_eq!(again["structuredContent"]["entities"], json!([]));
-    let relation = json!({ "from": "a", "to": "b", "relationType": "knows" });
-    one(&sandbox, GRAPH, "create_relations", &json!({ "relations": [relation] }));
-    one(&sandbox, GRAPH, "delete_entities", &json!({ "entityNames": [] }));
-    let line = |name: &str| {
-        format!(
-            "{{\"type\":\"entity\",\"name\":\"{name}\",\"entityType\":\"person\",\"observations\":[\"likes tea\"]}}\n"
-        )
-    };
-    let relation = "{\"type\":\"relation\",\"from\":\"a\",\"to\":\"b\",\"relationType\":\"knows\"}\n";
-    sandbox.holds("graph.jsonl", &[line("a"), line("b"), line("a"), relation.to_owned()].concat());
-
-    let added = one(
-        &sandbox,
-        GRAPH,
-        "add_observations",
-        &json!({ "observations": [{ "entityName": "b", "contents": ["likes tea", "x"] }] }),
-    );
-    assert_eq!(added["structuredContent"]["results"], json!([{ "entityName": "b", "addedObservations": ["x"] }]));
-    let missing = json!({ "observations": [{ "entityName": "nobody", "contents": ["x"] }] });
-    refused(&one(&sandbox, GRAPH, "add_observations", &missing), &["Entity with name nobody not found"]);
-    let found = one(&sandbox, GRAPH, "search_nodes", &json!({ "query": "X" }));
-    assert_eq!(found["structuredContent"]["entities"][0]["name"], "b");
-    assert_eq!(found["structuredContent"]["relations"].as_array().map(Vec::len), Some(1));
-    one(
-        &sandbox,
-        GRAPH,
-        "delete_observations",
-        &json!({ "deletions": [{ "entityName": "b", "observations": ["x"] }] }),
-    );
-    one(&sandbox, GRAPH, "delete_entities", &json!({ "entityNames": ["a"] }));
-    sandbox.holds("graph.jsonl", &line("b"));
-}
-
-#[test]
-fn a_line_that_is_not_json_is_named_and_the_file_stays() {
-    let sandbox = Sandbox::new();
-    sandbox.write("graph.jsonl", "{\"type\":\"entity\"}\n{\"type\": \n");
-    refused(
-        &one(&sandbox, GRAPH, "create_entities", &json!({ "entities": [entity("a")] })),
-        &["graph.jsonl", "line 2"],
-    );
-    sandbox.holds("graph.jsonl", "{\"type\":\"entity\"}\n{\"type\": \n");
-    refused(&one(&sandbox, GRAPH, "create_entities", &json!({ "entities": [{ "name": "a" }] })), &["graph.jsonl"]);
-}
-
-#[test]
-fn four_servers_with_fifty_parallel_calls_each_lose_nothing() {
-    let sandbox = Sandbox::new();
-    let lines = |server: usize| {
-        let create = |id| call(id, "create_entities", &json!({ "entities": [entity(&format!("{server}-{id}"))] }));
-        (0..50).map(create).collect::<Vec<_>>().join("\n") + "\n"
-    };
-    let mut servers: Vec<_> = (0..4).map(|_| sandbox.line(GRAPH).start()).collect();
-    servers.iter_mut().enumerate().for_each(|(number, server)| server.tell(&lines(number)));
-    for server in servers {
-        let output = String::from_utf8(server.ended().stdout).expect("UTF-8");
-        let done = messages(&output).iter().filter(|answer| answer["result"]["isError"] == false).count();
-        assert_eq!(done, 50);
+fn what_was_answered_outlives_the_death_of_the_server() {
+    let sandbox = with_memory();
+    for acknowledged in [1, 4, 9] {
+        let mut server = sandbox.line(SERVER).start();
+        for id in 0..30 {
+            let value = format!("{acknowledged}-{id}");
+            server.tell(&call(id, "memory_append", &json!({ "file": "x.json", "path": ".a", "value": value })));
+        }
+        wait_until("some answers", || server.printed().lines().count() >= acknowledged);
+        server.kill();
+        let answered: Vec<u64> =
+            complete(&server.printed()).iter().filter_map(|answer| answer["id"].as_u64()).collect();
+        // Its processes may still be at work, and are waited for as any writer is.
+        let kept = sandbox.line("memory-read memory/x.json .a").succeeds().stdout();
+        for id in answered {
+            assert!(kept.contains(&format!("\"{acknowledged}-{id}\"")), "{acknowledged}-{id} is not in {kept}");
+        }
     }
-    let text = fs::read_to_string(sandbox.path("graph.jsonl")).expect("the graph");
-    let names: std::collections::HashSet<_> = messages(&text).iter().map(|line| line["name"].to_string()).collect();
-    assert_eq!((names.len(), text.lines().count()), (200, 200));
+    sandbox.may_leave_locks().may_leave_litter();
+}
+
+/// The lines that were written to their end.
+pub fn complete(output: &str) -> Vec<Value> {
+    messages(output.rsplit_once('\n').map_or("", |(lines, _)| lines))
+}
+
+/// A line that is nearly a message.
+fn nearly_a_message() -> impl Strategy<Value = String> {
+    let whole = prop::sample::select(vec![
+        request(1, "initialize", &json!({ "protocolVersion": "2025-06-18" })),
+        request(2, "tools/list", &json!({})),
+        request(3, "resources/read", &json!({ "uri": "memory://x" })),
+        call(4, "memory_read", &json!({ "file": "x.json", "filter": 7, "args": [], "limit": -1 })),
+        call(5, "memory_write", &json!({ "file": "", "content": [], "base_revision": "zz" })),
+        format!("[{},7]", request(6, "ping", &json!({}))),
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": [] }).to_string(),
+    ]);
+    (whole, any::<prop::sample::Index>(), any::<prop::sample::Index>(), "[ -~é]{0,3}").prop_map(
+        |(line, from, to, by)| {
+            let (from, to) = (from.index(line.len()), to.index(line.len()).min(20));
+            let end = (from + to % 4).min(line.len());
+            format!("{}{by}{}", &line[..from], &line[end..])
+        },
+    )
+}
+
+#[test]
+fn no_line_takes_the_server_down() {
+    let sandbox = with_memory();
+    let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
+    let lines = prop::collection::vec(nearly_a_message(), 40);
+    let outcome = runner.run(&lines, |mut lines| {
+        lines.push(request(99, "ping", &json!({})));
+        let output = sandbox.line(SERVER).stdin(lines.join("\n") + "\n").succeeds().stdout();
+        let answers = messages(&output);
+        prop_assert!(answers.iter().any(|answer| answer["id"] == 99), "{}", output);
+        let all = answers.iter().flat_map(|answer| answer.as_array().cloned().unwrap_or_else(|| vec![answer.clone()]));
+        for answer in all {
+            let is_whole = answer["jsonrpc"] == "2.0" && answer["result"].is_object() != answer["error"].is_object();
+            prop_assert!(is_whole, "{}", answer);
+        }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+    sandbox.holds("memory/x.json", "{\"n\": 1}\n");
+}
+
+#[test]
+fn a_version_that_is_not_known_is_refused_with_those_that_are() {
+    let sandbox = with_memory();
+    let asked = |version: &str| json!({ "_meta": { "io.modelcontextprotocol/protocolVersion": version } });
+    let lines = [request(1, "tools/list", &asked("2026-07-28")), request(2, "tools/list", &asked("2099-01-01"))];
+    let answers = session(&sandbox, SERVER, &lines);
+    assert!(answers[&1]["result"]["tools"].is_array());
+    assert_eq!(answers[&2]["error"]["code"], -32022);
+    assert_eq!(answers[&2]["error"]["data"]["requested"], "2099-01-01");
+    assert_eq!(answers[&2]["error"]["data"]["supported"][0], "2026-07-28");
+}
+
+#[test]
+fn every_answer_of_a_tool_fits_the_schema_that_is_told_of() {
+    let sandbox = with_memory();
+    let tools = session(&sandbox, SERVER, &[request(1, "tools/list", &json!({}))])[&1]["result"]["tools"].clone();
+    let file = json!({ "file": "x.json" });
+    let with = |more: Value| {
+        let mut arguments = file.clone();
+        let more = more.as_object().expect("an object").clone();
+        arguments.as_object_mut().expect("an object").extend(more);
+        arguments
+    };
+    let calls = [
+        ("memory_list", json!({})),
+        ("memory_read", file.clone()),
+        ("memory_update", with(json!({ "filter": ".n += 1" }))),
+        ("memory_update", with(json!({ "filter": ".n += 1", "dry_run": true }))),
+        ("memory_append", with(json!({ "path": ".a", "value": null }))),
+        ("memory_restore", file.clone()),
+        ("memory_write", json!({ "file": "new.json", "content": "{}" })),
+    ];
+    for (name, arguments) in calls {
+        let result = one(&sandbox, SERVER, name, &arguments);
+        let tool = tools.as_array().expect("tools").iter().find(|tool| tool["name"] == name).expect("the tool");
+        let required = tool["outputSchema"]["required"].as_array().expect("members");
+        for member in required.iter().filter_map(Value::as_str) {
+            assert!(!result["structuredContent"][member].is_null(), "{name}: no {member} in {result}");
+        }
+        for name in tool["inputSchema"]["required"].as_array().expect("members").iter().filter_map(Value::as_str) {
+            assert!(!arguments[name].is_null() || name == "value", "{name} in {arguments}");
+        }
+    }
 }
