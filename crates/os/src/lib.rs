@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "this is the one crate that may call the operating system directly")]
 
 mod attributes;
+pub mod calendar;
 mod confine;
 mod entry;
 mod file_systems;

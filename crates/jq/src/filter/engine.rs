@@ -287,37 +287,3 @@ impl jaq_core::ValT for Value {
         }
     }
 }
-
-impl jaq_std::ValT for Value {
-    fn into_seq<S: FromIterator<Self>>(self) -> Result<S, Self> {
-        self.into_items().map(|items| items.into_iter().collect())
-    }
-
-    fn is_int(&self) -> bool {
-        self.as_f64().is_some_and(|x| x.fract() == 0.0)
-    }
-
-    fn as_isize(&self) -> Option<isize> {
-        self.as_f64().filter(|x| x.fract() == 0.0).map(|x| x as isize)
-    }
-
-    fn as_f64(&self) -> Option<f64> {
-        Self::as_f64(self)
-    }
-
-    fn is_utf8_str(&self) -> bool {
-        matches!(self, Self::String(_))
-    }
-
-    fn as_bytes(&self) -> Option<&[u8]> {
-        self.as_str().map(str::as_bytes)
-    }
-
-    fn as_sub_str(&self, sub: &[u8]) -> Self {
-        Self::from(String::from_utf8_lossy(sub).into_owned())
-    }
-
-    fn from_utf8_bytes(bytes: impl AsRef<[u8]> + Send + 'static) -> Self {
-        Self::from(String::from_utf8_lossy(bytes.as_ref()).into_owned())
-    }
-}
