@@ -17,6 +17,12 @@ fn library() -> tempfile::TempDir {
         ("data.json", "{\"a\": 1} {\"a\": 2}"),
         ("broken.jq", "def x:"),
         ("main.jq", "."),
+        ("packed/jq/main.jq", "def name: \"packed\";"),
+        // a call to itself in the key of a pattern
+        (
+            "keys.jq",
+            "def last_key: if type == \"object\" then . as {(keys | map(last_key) | last): $x} | $x else . end;",
+        ),
         ("self.jq", "import \"self\" as s; def x: 1;"),
     ] {
         let path = folder.path().join(name);
@@ -69,4 +75,23 @@ fn what_cannot_be_loaded_is_a_compile_error() {
     is_refused(library, "import \"../one\" as m; 1", "parent directories");
     is_refused(library, "import \"one\" as m; m::nothing", "m::nothing/0 is not defined");
     is_refused(library, "module (1 + 1); 1", "must be constant");
+}
+
+#[test]
+fn metadata_says_where_and_how_to_load() {
+    let folder = library();
+    let library = folder.path();
+    gives(library, "import \"packed\" as m; m::name", &["\"packed\""]);
+    gives(library, "import \"data\" as $d {raw: true}; $d", &["\"{\\\"a\\\": 1} {\\\"a\\\": 2}\""]);
+    gives(library, "import \"none\" as m {optional: true}; import \"none\" as $d {optional: true}; 1", &["1"]);
+    is_refused(library, "import \"none\" as m {optional: true}; m::name", "m::name/0 is not defined");
+    is_refused(library, "import \"one\" as m {search: \"./elsewhere\"}; 1", "module not found: one");
+    // The working directory of tests is the package's.
+    gives(library, "import \"tests/filters/modules/here\" as m; m::name", &["\"here\""]);
+}
+
+#[test]
+fn a_function_calls_itself_in_the_key_of_a_pattern() {
+    let folder = library();
+    gives(folder.path(), "import \"keys\" as m; {\"a\": 1, \"b\": 2} | m::last_key", &["2"]);
 }

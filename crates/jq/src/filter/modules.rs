@@ -77,7 +77,7 @@ impl<'s> Units<'s> {
         }
         for import in &module.imports {
             let link = self.import(index, import)?;
-            self.all[index].links.push(link);
+            self.all[index].links.extend(link);
         }
         let slot = |f: Function<'s>| Slot { name: f.name, arity: f.args.len(), function: Some(f), unique: None };
         self.all[index].functions = module.functions.into_iter().map(slot).collect();
@@ -85,26 +85,40 @@ impl<'s> Units<'s> {
         Ok(index)
     }
 
-    fn import(&mut self, importer: usize, import: &Import<'s>) -> Result<Link<'s>, LinkError> {
+    /// What an import gives; nothing if its file is missing and it is `{optional: true}`.
+    fn import(&mut self, importer: usize, import: &Import<'s>) -> Result<Option<Link<'s>>, LinkError> {
         let meta = import.meta.as_ref().map(constant_value);
+        let is = |name: &str| {
+            let meta = meta.as_ref().and_then(Value::as_object);
+            matches!(meta.and_then(|m| m.get(name)), Some(Value::Bool(true)))
+        };
         let data = import.name.filter(|n| n.starts_with('$'));
         let extension = if data.is_some() { "json" } else { "jq" };
         let found = self.search(&self.all[importer].folder, &import.path, meta.as_ref(), extension);
+        if found.is_err() && is("optional") {
+            return Ok(None);
+        }
         let path = found.map_err(|what| LinkError {
             unit: Some(importer),
             error: SyntaxError { what, start: import.at, end: import.at + 6 },
         })?;
         if let Some(name) = data {
             let text = std::fs::read_to_string(&path).map_err(|e| unplaced(format!("{}: {e}", path.display())))?;
-            let values = lenient::parse_many(&text).map_err(|e| unplaced(format!("{}: {e}", path.display())))?;
+            let value = match is("raw") {
+                true => Value::from(text),
+                false => {
+                    let values = lenient::parse_many(&text);
+                    Value::array(values.map_err(|e| unplaced(format!("{}: {e}", path.display())))?)
+                }
+            };
             let unique = self.names.keep(format!("$!data{importer}{name}"));
-            return Ok(Link::Data(name, unique, Value::array(values)));
+            return Ok(Some(Link::Data(name, unique, value)));
         }
         let module = self.module(path)?;
-        Ok(match import.name {
+        Ok(Some(match import.name {
             Some(name) => Link::Import(name, module),
             None => Link::Include(module),
-        })
+        }))
     }
 
     /// Reads a module's file, once.
@@ -138,24 +152,29 @@ impl<'s> Units<'s> {
         Ok(())
     }
 
+    /// The file of a module: in the working directory and then in the library directories, or where the import's own
+    /// metadata says.
     fn search(&self, folder: &Path, name: &str, meta: Option<&Value>, extension: &str) -> Result<PathBuf, String> {
         let relative = Path::new(name);
         if relative.is_absolute() || name.contains("..") {
             return Err(format!("Relative paths to modules may not traverse to parent directories ({name})"));
         }
         let own = meta.and_then(|m| m.as_object().and_then(|o| o.get("search").cloned()));
-        let own: Vec<Value> = match own {
-            None => Vec::new(),
-            Some(list) => list.clone().into_items().unwrap_or_else(|one| vec![one]),
+        // A `search` of the import's own is instead of all other places.
+        let places: Vec<PathBuf> = match own {
+            None => std::iter::once(PathBuf::from(".")).chain(self.libraries.iter().map(|p| expand(p))).collect(),
+            Some(list) => {
+                let list = list.clone().into_items().unwrap_or_else(|one| vec![one]);
+                list.iter().filter_map(Value::as_str).map(|place| from_folder(folder, place)).collect()
+            }
         };
-        let own = own.iter().filter_map(Value::as_str).map(|s| folder.join(expand(Path::new(s))));
-        let places = own.chain(self.libraries.iter().map(|p| expand(p)));
         for place in places {
             let base = place.join(relative);
             let file = PathBuf::from(format!("{}.{extension}", base.display()));
             let last = relative.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let main = base.join(format!("jq/main.{extension}"));
             let nested = base.join(format!("{last}.{extension}"));
-            if let Some(found) = [file, nested].into_iter().find(|p| p.is_file()) {
+            if let Some(found) = [file, main, nested].into_iter().find(|p| p.is_file()) {
                 return Ok(found);
             }
         }
@@ -230,6 +249,14 @@ impl<'s> Units<'s> {
             Link::Data(n, unique, value) if *n == wanted => Some(((), (*unique, value.clone()))),
             _ => None,
         })
+    }
+}
+
+/// A place that an import names: `.` is the working directory, as in jq; others start at the importing file's directory.
+fn from_folder(folder: &Path, place: &str) -> PathBuf {
+    match place {
+        "." => PathBuf::from("."),
+        place => folder.join(expand(Path::new(place))),
     }
 }
 
