@@ -46,6 +46,13 @@ pub struct SyntaxError {
 
 type Parsed<T> = Result<T, SyntaxError>;
 
+/// How many levels of its grammar a program may be nested: as many as the parser of jq keeps symbols. Everything that
+/// walks the terms recurses.
+const MAX_NESTING: usize = 10_000;
+
+/// Pipelines longer than this become a balanced tree; it means the same and is not deep.
+const LONG_CHAIN: usize = 64;
+
 /// `import "path" as name {meta};` or `include "path" {meta};`
 pub struct Import<'s> {
     pub path: String,
@@ -112,11 +119,14 @@ pub struct Parser<'s> {
     /// where the token before stands
     before: usize,
     before_start: usize,
+    /// how many levels are open
+    depth: usize,
 }
 
 impl<'s> Parser<'s> {
     pub fn new(text: &'s str, file: &'s str, names: &'s Names) -> Self {
-        let mut parser = Self { text, file, names, at: 0, token: Token::End, start: 0, before: 0, before_start: 0 };
+        let mut parser =
+            Self { text, file, names, at: 0, token: Token::End, start: 0, before: 0, before_start: 0, depth: 0 };
         parser.advance();
         parser
     }
@@ -139,6 +149,8 @@ impl<'s> Parser<'s> {
         let mut functions = Vec::new();
         while self.token == Token::Word("def") {
             functions.push(self.function()?);
+            // The program is linked as what follows its definitions, inside of them.
+            self.descend(1)?;
         }
         let main = match self.token {
             Token::End => None,
@@ -273,6 +285,26 @@ impl<'s> Parser<'s> {
         Err(SyntaxError { what: what.into(), start, end: self.before.max(start) })
     }
 
+    /// Parses one level of nesting.
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        self.descend(1)?;
+        let parsed = parse(self);
+        self.depth -= 1;
+        parsed
+    }
+
+    /// Counts levels; they end with the caller's.
+    fn descend(&mut self, levels: usize) -> Parsed<()> {
+        self.depth += levels;
+        match self.depth > MAX_NESTING {
+            true => {
+                let what = format!("the program is nested deeper than {MAX_NESTING} levels");
+                Err(SyntaxError { what, start: self.start, end: self.at })
+            }
+            false => Ok(()),
+        }
+    }
+
     // Modules
 
     fn import(&mut self) -> Parsed<Import<'s>> {
@@ -362,31 +394,43 @@ impl<'s> Parser<'s> {
     }
 
     fn pipe(&mut self, commas: bool) -> Parsed<Expr<'s>> {
-        if self.token == Token::Word("def") {
-            let function = self.function()?;
-            let rest = Box::new(self.pipe(commas)?);
-            return Ok(Term::Def(vec![function], rest));
-        }
-        let left = match commas {
-            true => self.comma()?,
-            false => self.binding(false)?,
-        };
-        match self.op("|") {
-            true => Ok(pipe(left, self.pipe(commas)?)),
-            false => Ok(left),
-        }
+        self.nested(|parser| {
+            let mut stages = Vec::new();
+            loop {
+                if parser.token == Token::Word("def") {
+                    let function = parser.function()?;
+                    let rest = Box::new(parser.pipe(commas)?);
+                    stages.push(Term::Def(vec![function], rest));
+                    break;
+                }
+                stages.push(match commas {
+                    true => parser.comma()?,
+                    false => parser.binding(false)?,
+                });
+                if !parser.op("|") {
+                    break;
+                }
+            }
+            Ok(match stages.len() {
+                0..LONG_CHAIN => stages.into_iter().rev().reduce(|right, left| pipe(left, right)).unwrap_or(Term::Id),
+                _ => balanced(stages, BinaryOp::Pipe(None)),
+            })
+        })
     }
 
     fn comma(&mut self) -> Parsed<Expr<'s>> {
-        let mut left = self.binding(true)?;
+        let mut terms = vec![self.binding(true)?];
         while self.op(",") {
-            let right = match self.token {
+            terms.push(match self.token {
                 Token::Word("def") => self.pipe(true)?,
                 _ => self.binding(true)?,
-            };
-            left = binary(left, BinaryOp::Comma, right);
+            });
         }
-        Ok(left)
+        let both = |left, right| binary(left, BinaryOp::Comma, right);
+        Ok(match terms.len() {
+            0..LONG_CHAIN => terms.into_iter().reduce(both).unwrap_or(Term::Id),
+            _ => balanced(terms, BinaryOp::Comma),
+        })
     }
 
     /// `label $x | …`, `… as $x | …` or an expression of operators.
@@ -415,12 +459,18 @@ impl<'s> Parser<'s> {
 
     /// Operators by precedence, from `//` (weakest) to `*`.
     fn operators(&mut self, weakest: u8) -> Parsed<Expr<'s>> {
+        let depth = self.depth;
+        let parsed = self.nested(|parser| parser.chain(weakest));
+        self.depth = depth;
+        parsed
+    }
+
+    fn chain(&mut self, weakest: u8) -> Parsed<Expr<'s>> {
         let mut left = if self.op("-") { self.negation()? } else { self.postfix()? };
         while let Some((strength, kind, op)) = self.operator() {
             if strength < weakest {
                 break;
             }
-            let start = self.start;
             self.advance();
             let right = self.operators(match kind {
                 Side::Right => strength,
@@ -432,14 +482,15 @@ impl<'s> Parser<'s> {
                 return self.unexpected("");
             }
             left = binary(left, op, right);
-            _ = start;
+            // What stands on the left is one level deeper now.
+            self.descend(1)?;
         }
         Ok(left)
     }
 
     /// What a minus sign stands before: it binds more tightly than any operator.
     fn negation(&mut self) -> Parsed<Expr<'s>> {
-        let inner = if self.op("-") { self.negation()? } else { self.postfix()? };
+        let inner = if self.op("-") { self.nested(Self::negation)? } else { self.postfix()? };
         Ok(Term::Neg(Box::new(inner)))
     }
 
@@ -474,6 +525,13 @@ impl<'s> Parser<'s> {
 
     /// A term with everything that may stand after it: `.a`, `[…]`, `?`.
     fn postfix(&mut self) -> Parsed<Expr<'s>> {
+        let depth = self.depth;
+        let parsed = self.nested(Self::with_suffixes);
+        self.depth = depth;
+        parsed
+    }
+
+    fn with_suffixes(&mut self) -> Parsed<Expr<'s>> {
         let mut term = self.term()?;
         loop {
             let part = match self.token {
@@ -496,6 +554,7 @@ impl<'s> Parser<'s> {
                 Token::Op("?") => {
                     self.advance();
                     term = Term::TryCatch(Box::new(term), None);
+                    self.descend(1)?;
                     continue;
                 }
                 _ => return Ok(term),
@@ -756,6 +815,8 @@ impl<'s> Parser<'s> {
         let mut patterns = vec![self.pattern(&mut variables)?];
         while self.op("?//") {
             patterns.push(self.pattern(&mut variables)?);
+            // Each alternative is tried inside of the one before.
+            self.descend(1)?;
         }
         variables.sort_unstable();
         variables.dedup();
@@ -763,6 +824,10 @@ impl<'s> Parser<'s> {
     }
 
     fn pattern(&mut self, variables: &mut Vec<&'s str>) -> Parsed<Pat<'s>> {
+        self.nested(|parser| parser.one_pattern(variables))
+    }
+
+    fn one_pattern(&mut self, variables: &mut Vec<&'s str>) -> Parsed<Pat<'s>> {
         if let Token::Variable(name) = self.token {
             self.advance();
             variables.push(name);
@@ -1041,6 +1106,17 @@ pub fn pipe<'s>(left: Expr<'s>, right: Expr<'s>) -> Expr<'s> {
 
 pub fn binary<'s>(left: Expr<'s>, op: BinaryOp<&'s str>, right: Expr<'s>) -> Expr<'s> {
     Term::BinOp(Box::new(left), op, Box::new(right))
+}
+
+/// A chain of an operator for which it does not matter what is combined first.
+fn balanced<'s>(mut terms: Vec<Expr<'s>>, op: BinaryOp<&'s str>) -> Expr<'s> {
+    match terms.len() {
+        0 | 1 => terms.pop().unwrap_or(Term::Id),
+        n => {
+            let right = terms.split_off(n / 2);
+            binary(balanced(terms, op.clone()), op.clone(), balanced(right, op))
+        }
+    }
 }
 
 pub fn path<'s>(base: Expr<'s>, part: Part<Expr<'s>>, opt: Opt) -> Expr<'s> {
