@@ -480,6 +480,8 @@ pub mod lenient {
                 b'f' if word == "false" => Value::Bool(false),
                 b'n' if word == "nan" => Value::Number(f64::NAN),
                 b'n' if word == "null" => Value::Null,
+                // jq takes what begins as `nan` might for a number.
+                b'n' if !word.starts_with("nul") => return Err("Invalid numeric literal"),
                 b't' | b'f' | b'n' => return Err("Invalid literal"),
                 b'\'' => return Err("Invalid string literal; expected \", but got '"),
                 _ => number(word).ok_or("Invalid numeric literal")?,

@@ -3,7 +3,7 @@
 use super::natives::{Outcome, fail};
 use crate::document::to_text;
 use crate::value::Value;
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 fn text(v: &Value) -> String {
     v.as_str().map_or_else(|| to_text(v), str::to_owned)
@@ -51,12 +51,23 @@ fn row(v: &Value, format: &str, separator: &str, quote: fn(&str) -> String) -> O
     Ok(Value::from(line))
 }
 
+/// NUL is written as `\0`, as jq does: no program takes it in an argument, and few in a field.
+fn without_nul(text: &str) -> Cow<'_, str> {
+    match text.contains('\0') {
+        true => Cow::Owned(text.replace('\0', "\\0")),
+        false => Cow::Borrowed(text),
+    }
+}
+
 pub fn csv(v: Value) -> Outcome {
-    row(&v, "csv", ",", |s| format!("\"{}\"", s.replace('"', "\"\"")))
+    row(&v, "csv", ",", |s| format!("\"{}\"", without_nul(&s.replace('"', "\"\""))))
 }
 
 pub fn tsv(v: Value) -> Outcome {
-    row(&v, "tsv", "\t", |s| s.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r"))
+    row(&v, "tsv", "\t", |s| {
+        let line = s.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r");
+        without_nul(&line).into_owned()
+    })
 }
 
 pub fn html(v: Value) -> Outcome {
@@ -68,6 +79,7 @@ pub fn html(v: Value) -> Outcome {
             '&' => out.push_str("&amp;"),
             '\'' => out.push_str("&apos;"),
             '"' => out.push_str("&quot;"),
+            '\0' => out.push_str("\\0"),
             c => out.push(c),
         }
     }
@@ -82,7 +94,7 @@ pub fn sh(v: Value) -> Outcome {
     let mut words = Vec::new();
     for item in &items {
         words.push(match item {
-            Value::String(s) => format!("'{}'", s.replace('\'', "'\\''")),
+            Value::String(s) => format!("'{}'", without_nul(&s.replace('\'', "'\\''"))),
             Value::Array(_) | Value::Object(_) | Value::Raw(_) => {
                 return item.fail_alone("can not be escaped for shell");
             }

@@ -27,6 +27,8 @@ enum Local<'s> {
     Function {
         name: &'s str,
         arity: usize,
+        /// what the definition is called in the linked program
+        unique: &'s str,
         open: bool,
         recursive: bool,
     },
@@ -123,19 +125,19 @@ impl<'s> Linker<'s> {
         let arity = args.len();
         // Parameters and local functions, the innermost first.
         let found = scope.locals.iter_mut().rev().find_map(|local| match local {
-            Local::Function { name: n, arity: a, open, recursive } if *n == name && *a == arity => {
+            Local::Function { name: n, arity: a, unique, open, recursive } if *n == name && *a == arity => {
                 *recursive |= *open;
-                Some(())
+                Some(*unique)
             }
-            Local::Parameter(n) if *n == name && arity == 0 => Some(()),
+            Local::Parameter(n) if *n == name && arity == 0 => Some(name),
             Local::ValueParameter { name: v, called } if arity == 0 && v.strip_prefix('$') == Some(name) => {
                 *called = true;
-                Some(())
+                Some(name)
             }
             _ => None,
         });
-        if found.is_some() {
-            return Ok(Term::Call(name, self.terms(args, scope)?));
+        if let Some(target) = found {
+            return Ok(Term::Call(target, self.terms(args, scope)?));
         }
         let Some(target) = self.global(name, arity, scope)? else {
             if let Some(format) = name.strip_prefix('@') {
@@ -153,11 +155,12 @@ impl<'s> Linker<'s> {
         Ok(self.ordered_call(target, args))
     }
 
-    /// Values for several arguments are tried with the last one in the outer loop.
+    /// Values for several arguments are tried with the last one in the outer loop: that shows in several outputs, and
+    /// where one has an error and another has none.
     fn ordered_call(&self, target: &'s str, args: Vec<Expr<'s>>) -> Expr<'s> {
-        let several = args.iter().filter(|a| !self.shape(a).at_most_one).count();
+        let unsafe_ones = args.iter().filter(|a| !is_safe(a)).count();
         let kinds = natives::find(target.trim_start_matches('%'), args.len());
-        if several < 2 || kinds.is_none_or(|k| k.contains('f')) {
+        if unsafe_ones < 2 || kinds.is_none_or(|k| k.contains('f')) {
             return Term::Call(target, args);
         }
         let variables: Vec<_> = args.iter().map(|_| self.names.variable()).collect();
@@ -182,18 +185,15 @@ impl<'s> Linker<'s> {
         };
         let mut scope = Scope { unit: Some(unit), before: index + 1, locals: Vec::new() };
         let Function { args, body, .. } = function;
-        // Itself it calls by its own name.
+        // It calls itself by its own name.
         scope.locals.push(Local::Function {
             name: self.units.name_of(unit, index),
             arity: args.len(),
+            unique,
             open: true,
             recursive: false,
         });
         let function = self.function(unique, args, body, &mut scope)?;
-        let function = Function {
-            body: replace(function.body, self.units.name_of(unit, index), unique, function.args.len()),
-            ..function
-        };
         self.prelude.push(function);
         Ok(unique)
     }
@@ -213,10 +213,9 @@ impl<'s> Linker<'s> {
             let Function { args, body, .. } = module.functions.pop().expect("one definition");
             let own = self.names.keep(name.to_owned());
             let mut scope = Scope { unit: None, before: 0, locals: Vec::new() };
-            scope.locals.push(Local::Function { name: own, arity, open: false, recursive: false });
+            scope.locals.push(Local::Function { name: own, arity, unique, open: false, recursive: false });
             let function = self.function(unique, args, body, &mut scope)?;
-            let body = replace(function.body, own, unique, arity);
-            self.prelude.push(Function { body, ..function });
+            self.prelude.push(function);
             return Ok(Some(unique));
         }
         // jaq-core has helpers of its own that are no part of the language, and those are not found here.
@@ -349,7 +348,7 @@ impl<'s> Linker<'s> {
                 let mut linked = Vec::new();
                 for Function { name, args, body } in functions {
                     let arity = args.len();
-                    scope.locals.push(Local::Function { name, arity, open: true, recursive: false });
+                    scope.locals.push(Local::Function { name, arity, unique: name, open: true, recursive: false });
                     linked.push(self.function(name, args, body, scope)?);
                 }
                 let body = self.boxed(*body, scope)?;
@@ -435,9 +434,7 @@ impl<'s> Linker<'s> {
                 Part::Index(i) => {
                     let i = self.term(i, scope)?;
                     // Indices are the outer loop, what is indexed the inner one.
-                    let several = !self.shape(&i).at_most_one && !self.shape(&term).at_most_one;
-                    let lost = !self.shape(&term).at_least_one && !is_fixed_index(&i);
-                    if several || lost {
+                    if !is_fixed_index(&i) && !is_safe(&term) {
                         let name = self.names.variable();
                         let inner = extend(term, Part::Index(Term::Var(name)), opt);
                         term = bind(i, name, inner);
@@ -448,12 +445,29 @@ impl<'s> Linker<'s> {
                 Part::Range(from, upto) => {
                     let from = from.map(|t| self.term(t, scope)).transpose()?;
                     let upto = upto.map(|t| self.term(t, scope)).transpose()?;
+                    let fixed = |bound: &Option<Expr<'s>>| bound.as_ref().is_none_or(is_fixed_index);
+                    if !(is_safe(&term) || fixed(&from) && fixed(&upto)) {
+                        term = self.outer_bounds(term, from, upto, opt);
+                        continue;
+                    }
                     Part::Range(from, upto)
                 }
             };
             term = extend(term, part, opt);
         }
         Ok(term)
+    }
+
+    /// `base[from:upto]` with the bounds evaluated before the base.
+    fn outer_bounds(&self, base: Expr<'s>, from: Option<Expr<'s>>, upto: Option<Expr<'s>>, opt: Opt) -> Expr<'s> {
+        let name = |bound: &Option<Expr<'s>>| bound.as_ref().map(|_| self.names.variable());
+        let (first, last) = (name(&from), name(&upto));
+        let slice = extend(base, Part::Range(first.map(Term::Var), last.map(Term::Var)), opt);
+        let outer = |rest, name: Option<&'s str>, bound: Option<Expr<'s>>| match (name, bound) {
+            (Some(name), Some(bound)) => bind(bound, name, rest),
+            _ => rest,
+        };
+        outer(outer(slice, last, upto), first, from)
     }
 
     fn pattern(
@@ -474,10 +488,7 @@ impl<'s> Linker<'s> {
             Pattern::Obj(members) => {
                 let mut linked = Vec::new();
                 for (key, p) in members {
-                    let mut key = self.term(key, scope)?;
-                    if !super::parse::is_constant(&key) {
-                        key = self.library_call("!key", vec![key]);
-                    }
+                    let key = self.term(key, scope)?;
                     linked.push((key, self.pattern(p, scope, found)?));
                 }
                 Pattern::Obj(linked)
@@ -920,18 +931,30 @@ fn is_fixed_index(term: &Expr<'_>) -> bool {
     }
 }
 
-/// True if removing what has no output, as it comes, is the same as removing it in the end:
-/// when no slice or index can be moved by it.
+/// True if removing what has no output, as it comes, is the same as removing it in the end: what is removed is a member
+/// or an element, never the input itself, and no slice or index can be moved by it.
 fn keeps_order(term: &Expr<'_>) -> bool {
+    removes_part(term) && !has_slice(term)
+}
+
+/// True for paths that lead somewhere below the input.
+fn removes_part(term: &Expr<'_>) -> bool {
+    match term {
+        Term::Path(..) => true,
+        Term::BinOp(l, BinaryOp::Pipe(None), r) => removes_part(l) || removes_part(r),
+        Term::Call("%first" | "%last", _) => true,
+        _ => false,
+    }
+}
+
+fn has_slice(term: &Expr<'_>) -> bool {
     match term {
         Term::Path(base, parts) => {
-            let last = parts.0.len() - 1;
-            let ranges =
-                parts.0[..last].iter().all(|(p, _)| !matches!(p, Part::Range(Some(_), _) | Part::Range(_, Some(_))));
-            keeps_order(base) && ranges
+            has_slice(base)
+                || parts.0.iter().any(|(p, _)| matches!(p, Part::Range(Some(_), _) | Part::Range(_, Some(_))))
         }
-        Term::BinOp(l, _, r) => keeps_order(l) && keeps_order(r),
-        _ => true,
+        Term::BinOp(l, _, r) => has_slice(l) || has_slice(r),
+        _ => false,
     }
 }
 
@@ -1024,7 +1047,6 @@ fn gives_one(name: &str) -> bool {
         "isnan",
         "isinfinite",
         "!guard",
-        "!key",
         "walk",
         "@text",
         "@json",
@@ -1048,59 +1070,5 @@ fn takes_filters(name: &str, arity: usize) -> bool {
         "map" | "map_values" | "add" | "sort_by" | "group_by" | "unique_by" | "min_by" | "max_by" | "with_entries"
         | "del" | "any" | "all" | "isempty" | "!modify" | "!one_or_null" => true,
         _ => false,
-    }
-}
-
-/// Calls of a definition to itself get its unique name.
-fn replace<'s>(term: Expr<'s>, from: &'s str, to: &'s str, arity: usize) -> Expr<'s> {
-    let go = |t: Expr<'s>| replace(t, from, to, arity);
-    let boxed = |t: Box<Expr<'s>>| Box::new(replace(*t, from, to, arity));
-    match term {
-        Term::Call(name, args) => {
-            let hit = name == from && args.len() == arity;
-            Term::Call(if hit { to } else { name }, args.into_iter().map(go).collect())
-        }
-        Term::Str(f, parts) => {
-            let part = |p| match p {
-                StrPart::Term(t) => StrPart::Term(go(t)),
-                other => other,
-            };
-            Term::Str(f, parts.into_iter().map(part).collect())
-        }
-        Term::Arr(t) => Term::Arr(t.map(boxed)),
-        Term::Neg(t) => Term::Neg(boxed(t)),
-        Term::Obj(members) => Term::Obj(members.into_iter().map(|(k, v)| (go(k), v.map(go))).collect()),
-        Term::BinOp(l, op, r) => Term::BinOp(boxed(l), op, boxed(r)),
-        Term::Label(name, t) => Term::Label(name, boxed(t)),
-        Term::Fold(name, source, pattern, args) => {
-            Term::Fold(name, boxed(source), pattern, args.into_iter().map(go).collect())
-        }
-        Term::TryCatch(t, h) => Term::TryCatch(boxed(t), h.map(boxed)),
-        Term::IfThenElse(cases, rest) => {
-            let cases = cases.into_iter().map(|(c, t)| (go(c), go(t))).collect();
-            Term::IfThenElse(cases, rest.map(boxed))
-        }
-        Term::Def(functions, body) => {
-            let shadowed = functions.iter().any(|f| f.name == from && f.args.len() == arity);
-            if shadowed {
-                return Term::Def(functions, body);
-            }
-            let functions = functions.into_iter().map(|f| {
-                let hidden = arity == 0 && f.args.contains(&from);
-                Function { body: if hidden { f.body } else { go(f.body) }, ..f }
-            });
-            Term::Def(functions.collect(), boxed(body))
-        }
-        Term::Path(base, parts) => {
-            let parts = parts.0.into_iter().map(|(part, opt)| {
-                let part = match part {
-                    Part::Index(i) => Part::Index(go(i)),
-                    Part::Range(from, upto) => Part::Range(from.map(go), upto.map(go)),
-                };
-                (part, opt)
-            });
-            Term::Path(boxed(base), Path(parts.collect()))
-        }
-        other => other,
     }
 }

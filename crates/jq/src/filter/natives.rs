@@ -188,13 +188,6 @@ static TABLE: &[(&str, &str, Run)] = &[
     ("!one_or_null", "f", one_or_null),
     ("!modify", "ff", modify),
     ("!assign", "fv", assign),
-    ("!key", "f", |mut cv| {
-        let (f, ctx) = cv.0.pop_fun();
-        Box::new(f.run((ctx, cv.1)).map(|key| match key? {
-            key @ Value::String(_) => Ok(key),
-            key => Err(Value::from(format!("Cannot use {} as object key", key.described())).into()),
-        }))
-    }),
     ("del", "f", delete),
     ("delpaths", "v", unary!(|v, paths: Value| delete_paths(v, paths))),
     ("setpath", "vv", |mut cv| {
@@ -554,25 +547,10 @@ fn modify(mut cv: Cv<'_>) -> Outputs<'_> {
     box_once((|| {
         for found in paths.paths((ctx, (cv.1, Default::default()))) {
             let path = trail_of(found?.1.iter().cloned())?;
-            let run = |old| f.run((f_ctx.clone(), old)).next().transpose();
-            // What is not there must not come to be by an update without output.
-            if matches!(get_path(&value, &path)?, Value::Null) {
-                match run(Value::Null)? {
-                    None => gone.push(Value::array(path)),
-                    Some(new) => value = set_path(value, &path, |_| Ok::<_, Failure>(new))?,
-                }
-                continue;
-            }
-            let mut deleted = false;
             // What will be deleted stays until then: later paths may look at it.
-            value = set_path(value, &path, |old| {
-                let kept = old.clone();
-                let new = run(old)?;
-                deleted = new.is_none();
-                Ok::<_, Exn<'_, Value>>(new.unwrap_or(kept))
-            })?;
-            if deleted {
-                gone.push(Value::array(path));
+            match f.run((f_ctx.clone(), get_path(&value, &path)?)).next().transpose()? {
+                None => gone.push(Value::array(path)),
+                Some(new) => value = set_path(value, &path, |_| Ok::<_, Failure>(new))?,
             }
         }
         if gone.is_empty() { Ok(value) } else { Ok(delete_paths(value, Value::array(gone))?) }
