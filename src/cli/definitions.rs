@@ -10,7 +10,7 @@ use std::{ffi::OsString, path::PathBuf};
 const MOST_BACKUPS: u32 = 99;
 
 /// What a missing file starts from.
-const DEFAULT_DOCUMENT: &str = "{}";
+pub const DEFAULT_DOCUMENT: &str = "{}";
 
 /// Which options a definition is to have.
 #[derive(Clone, Copy)]
@@ -286,6 +286,9 @@ fn memory_update(options: Options<'_>) -> Command {
         })
         .heading("Writing")
         .option("backup", backup)
+        .option("append", |option| {
+            switch(option).help("Add the filter's outputs as lines to a *.jsonl file, which is not written anew; its input is null")
+        })
         .option("create", |option| {
             option
                 .value_name("JSON")

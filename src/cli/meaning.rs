@@ -176,19 +176,24 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
     for preview in ["dry-run", "diff"] {
         only_one_of(matches, &[preview, "print-revision", "json"])?;
     }
+    for other in ["backup", "function", "allow-type-change"] {
+        only_one_of(matches, &["append", other])?;
+    }
     let function: Option<String> = value(matches, "function");
     let wants_filter = function.is_none() && !matches.contains_id("from-file");
     let words = sort_words(matches, usize::from(wants_filter), false)?;
-    let change =
-        match function {
-            Some(name) => {
-                refuse_filter_options(matches)?;
-                Change::Function(name)
-            }
-            None => Change::Filter(program(matches, words.filter, words.positional)?.ok_or_else(|| {
+    let change = match function {
+        Some(name) => {
+            refuse_filter_options(matches)?;
+            Change::Function(name)
+        }
+        None => {
+            let program = program(matches, words.filter, words.positional)?.ok_or_else(|| {
                 Failure::usage("the filter is missing; say what to change, for example '.count += 1'")
-            })?),
-        };
+            })?;
+            if flag(matches, "append") { Change::Append(program) } else { Change::Filter(program) }
+        }
+    };
     Ok(Update {
         file: words.file,
         change,

@@ -7,7 +7,7 @@ mod meaning;
 mod own;
 mod words;
 
-pub use definitions::{Options, definition};
+pub use definitions::{DEFAULT_DOCUMENT, Options, definition};
 pub use meaning::parse;
 
 use crate::mcp::entry::Client;
@@ -208,6 +208,8 @@ pub enum Effect {
 #[derive(Debug)]
 pub enum Change {
     Filter(Program),
+    /// A filter, run on null, whose outputs are added to a file of lines.
+    Append(Program),
     /// An exported bash function.
     Function(String),
 }

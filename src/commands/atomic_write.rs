@@ -3,13 +3,14 @@
 use super::{
     Exit,
     condition::{self, Outcome},
-    is_json_name, lock_folder, no_stack, own_command, refuse_special, resolve, restore,
+    form::Form,
+    lock_folder, no_stack, own_command, refuse_special, resolve, restore,
     rule::Rule,
     tell_of_other_names,
 };
 use crate::{
     cli::{self, Answer, Condition, Content},
-    document,
+    document::{self, lines},
     failure::Failure,
     filter,
     lock::{
@@ -114,10 +115,10 @@ fn with_theirs(
     filter::on_large_stack(|| match condition::merged(base, &content, current, target, request.answer, console)? {
         Outcome::Untouched => Ok(Written { content, kept: None }),
         Outcome::Merged { document, layout, kept } => {
-            rule.check(&document, &request.file)?;
+            let form = Form::of(&request.file);
+            rule.check_all(form, &document, &request.file)?;
             let mut content = Vec::new();
-            document::write(&document, &layout, &mut content).map_err(Failure::from_output)?;
-            content.push(b'\n');
+            form.write(&document, &layout, &mut content).map_err(Failure::from_output)?;
             Ok(Written { content, kept: Some(kept) })
         }
     })
@@ -179,9 +180,14 @@ fn checked(mut content: Vec<u8>, request: &cli::Write, rule: &Rule) -> Result<Ve
 
 /// Refuses what is not as it has to be. Tells whether it has to be JSON.
 pub(super) fn check(content: &[u8], request: &cli::Write, rule: &Rule) -> Result<bool, Failure> {
-    let is_json = request.validate || !rule.is_any() || is_json_name(&request.file);
+    let form = Form::of(&request.file);
+    let is_json = request.validate || !rule.is_any() || form == Form::Document;
     let no_json = |error| Failure::from(error).about(format_args!("the new content for '{}'", shown(&request.file)));
-    if !rule.is_any() {
+    if form == Form::Lines && is_json {
+        // Here the last line is to be whole as well.
+        let lines = lines::parse_lines(content).map_err(no_json)?.into_iter().collect();
+        rule.check_all(form, &lines, &request.file)?;
+    } else if !rule.is_any() {
         let document = document::parse(content.to_vec()).map_err(no_json)?;
         rule.check(&document, &request.file)?;
     } else if is_json {

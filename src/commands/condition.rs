@@ -1,10 +1,10 @@
 //! Conditional writes: only over the content that the writer has read, or merged with what others made of it.
 
-use super::unreadable;
+use super::{form::Form, unreadable};
 use crate::{
     cli::{Answer, Base},
     commands::facts::print_json,
-    document::{self, Indent, Layout},
+    document::{Indent, Layout},
     failure::{Failure, Kind},
     lock::{info::utc, target::Target},
     replace,
@@ -152,7 +152,7 @@ fn base_content(base: &Base, current: Option<&[u8]>, target: &Target) -> Result<
 }
 
 fn parsed(text: &[u8], what: &str, target: &Target) -> Result<Value, Failure> {
-    document::parse(text.to_vec()).map_err(|error| {
+    Form::of(&target.given).values(text).map_err(|error| {
         Failure::failed(format!(
             "'{}' has changed since the base, and {what} is not JSON, so they cannot be merged: {error}",
             shown(&target.given)

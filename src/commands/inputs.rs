@@ -1,6 +1,9 @@
 //! What a filter is run on: the values of one file or several, or of standard input, as lines, parts or one array.
 
-use super::program;
+use super::{
+    form::{Form, whole_lines},
+    program,
+};
 use crate::{
     cli::Input,
     document::{self, DocumentError, lines},
@@ -8,7 +11,7 @@ use crate::{
     filter::{self, InputName, Value},
 };
 use memlatch_os::paths::shown;
-use std::{ffi::OsStr, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 /// The text of a file, as one writer left it, or of standard input.
 pub struct Text {
@@ -22,28 +25,6 @@ pub struct Text {
     pub way_back: String,
 }
 
-/// How values stand in a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// One value: `*.json`.
-    Document,
-    /// One value a line: `*.jsonl` and `*.ndjson`.
-    Lines,
-    /// One after another, as in any other text that jq reads.
-    Sequence,
-}
-
-impl Form {
-    /// The form of a file, which its name tells.
-    pub fn of(file: &Path) -> Self {
-        match file.extension().and_then(OsStr::to_str) {
-            Some("json") => Form::Document,
-            Some("jsonl" | "ndjson") => Form::Lines,
-            _ => Form::Sequence,
-        }
-    }
-}
-
 impl Text {
     /// The values in the text.
     ///
@@ -55,7 +36,7 @@ impl Text {
         };
         match self.form {
             Form::Document => document::parse(self.bytes.clone()).map(|value| vec![value]),
-            Form::Lines => lines::parse_lines(&self.bytes[..self.whole_lines()]),
+            Form::Lines => lines::parse_lines(&self.bytes[..whole_lines(&self.bytes)]),
             Form::Sequence => {
                 // A single value, which most files hold, keeps the text of its numbers and strings.
                 let strict = document::parse(self.bytes.clone()).map(|value| vec![value]);
@@ -65,17 +46,9 @@ impl Text {
         .map_err(wrong)
     }
 
-    /// How many bytes there are before a last line that a crash has cut off.
-    pub fn whole_lines(&self) -> usize {
-        match lines::tail(&self.bytes) {
-            lines::Tail::Torn(start) => start,
-            lines::Tail::Ended | lines::Tail::Unended => self.bytes.len(),
-        }
-    }
-
     /// What is to be said of a last line that is not whole.
     pub fn torn_line(&self) -> Option<String> {
-        let is_torn = self.form == Form::Lines && self.whole_lines() < self.bytes.len();
+        let is_torn = self.form == Form::Lines && whole_lines(&self.bytes) < self.bytes.len();
         is_torn.then(|| {
             format!(
                 "{}: the last line is unfinished, as after a crash, and is left out; the next writer mends it",

@@ -2,7 +2,8 @@
 
 use super::{
     Exit,
-    inputs::{self, Form, Text},
+    form::Form,
+    inputs::{self, Text},
     lock_folder, missing, no_stack,
     printing::Printer,
     program, refuse_special, resolve, unreadable, way_back,
@@ -12,7 +13,7 @@ use crate::{
     diff,
     failure::Failure,
     filter::{self, InputName},
-    lock::{self, target::Target},
+    lock::{self, SharedGuard, target::Target},
     report::Console,
     revision::Revision,
     settings,
@@ -139,7 +140,10 @@ fn load(file: &Path, request: &Read, console: &Console) -> Result<Text, Failure>
         return Ok(Text { name: "standard input".into(), file: None, form, bytes, way_back: String::new() });
     }
     let target = resolve(file)?;
-    let mut opened = if is_stream(file) { open_stream(file)? } else { open(request, &target, console)? };
+    let (mut opened, guard) =
+        if is_stream(file) { (open_stream(file)?, None) } else { open(request, &target, console)? };
+    // A file of lines can grow while it is open; any other that is written is another file.
+    let _guard = guard.filter(|_| Form::of(file) == Form::Lines);
     opened.read_to_end(&mut bytes).map_err(|error| unreadable(&target, &error))?;
     let name: Arc<str> = file.to_string_lossy().into();
     Ok(Text { file: Some(name.clone()), name, form: Form::of(file), bytes, way_back: way_back(&target) })
@@ -158,9 +162,8 @@ fn open_stream(file: &Path) -> Result<File, Failure> {
 }
 
 /// Opens the file while no writer holds its lock. From then on it cannot change: writers put a new one in its place.
-fn open(request: &Read, target: &Target, console: &Console) -> Result<File, Failure> {
-    let _guard =
-        if request.locked { Some(lock::shared(&lock_folder()?, target, request.wait, console)?) } else { None };
+fn open(request: &Read, target: &Target, console: &Console) -> Result<(File, Option<SharedGuard>), Failure> {
+    let guard = if request.locked { Some(lock::shared(&lock_folder()?, target, request.wait, console)?) } else { None };
     // After the lock and before the file: on a file server the name may be another file's since it was last looked up.
     // What is wrong with the directory, the file's own error tells.
     let _directory = Fresh::around(&target.path);
@@ -168,7 +171,8 @@ fn open(request: &Read, target: &Target, console: &Console) -> Result<File, Fail
         let is_first = request.files.first().is_some_and(|first| *first == target.given);
         return Err(missing(target, if is_first { IS_FILE } else { IS_LATER_FILE }));
     }
-    File::open(&target.path).map_err(|error| unreadable(target, &error))
+    let file = File::open(&target.path).map_err(|error| unreadable(target, &error))?;
+    Ok((file, guard))
 }
 
 const IS_FILE: &str = "look at the path, or make the file with atomic-write";

@@ -1,11 +1,14 @@
 //! `memory-update`: read, filter and replace a JSON file under its lock.
 
 use super::{
-    Exit, condition, is_json_name, lock_folder, missing, no_stack, own_command, parse, program, refuse_special,
-    resolve, rule::Rule, tell_of_other_names,
+    Exit, append, condition,
+    form::{self, Form},
+    lock_folder, missing, no_stack, own_command, program, refuse_special, resolve,
+    rule::Rule,
+    tell_of_other_names,
 };
 use crate::{
-    cli::{Answer, Change, Effect, Program, Source, Update},
+    cli::{self, Answer, Change, Effect, Program, Source, Update},
     diff, document,
     failure::Failure,
     filter::{self, InputName, Value},
@@ -36,20 +39,25 @@ fn input_name(file: &Path) -> InputName {
 
 /// Updates the file, or prints what it would become.
 pub fn run(request: &Update, console: &Console) -> Result<Exit, Failure> {
-    filter::on_large_stack(|| update(request, console)).map_err(no_stack)?
+    filter::on_large_stack(|| match &request.change {
+        Change::Append(lines) => append::run(request, lines, console),
+        Change::Filter(_) | Change::Function(_) => update(request, console),
+    })
+    .map_err(no_stack)?
 }
 
 fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     // Everything that can fail without the lock fails before it is taken: a typo waits for nobody and blocks nobody.
     let change = Prepared::from(request)?;
-    let seed = request.create.as_deref().map(seed).transpose()?;
     let rule = Rule::prepare(request.schema.as_ref())?;
-    if !is_json_name(&request.file) && !request.file.is_dir() {
+    let form = Form::of(&request.file);
+    if form == Form::Sequence && !request.file.is_dir() {
         return Err(Failure::failed(format!(
-            "'{}' is not named *.json; memory-update changes JSON files only",
+            "'{}' is not named *.json, *.jsonl or *.ndjson; memory-update changes JSON files only",
             shown(&request.file)
         )));
     }
+    let seed = request.create.as_deref().map(|json| seed(json, form)).transpose()?;
     let target = resolve(&request.file)?;
     // With a condition, what is missing has changed.
     if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
@@ -65,6 +73,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     let directory = replace::open_directory(&target.path)?;
     let mut old_text = None;
     let mut is_new = false;
+    let mut torn = Vec::new();
     let current = condition::current(&target)?;
     if let Some(expected) = &request.expected {
         condition::check(expected, current.as_deref(), &target, request.answer, console)?;
@@ -72,7 +81,8 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     let old = match current {
         Some(text) => {
             old_text = compares.then(|| text.clone());
-            parse(text, &target)?
+            torn = text[whole_of(form, &text)..].to_vec();
+            form.parse(text, &target)?
         }
         None => {
             is_new = true;
@@ -81,12 +91,10 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     };
     let old_kind = (!is_new).then(|| old.kind());
     let (new, guard) = change.apply(old, guard, &target, console)?;
-    rule.check(&new, &target.given)?;
+    rule.check_all(form, &new, &target.given)?;
     refuse_change_of_type(old_kind, &new, request)?;
-    let print = |out: &mut dyn Write| {
-        document::write(&new, &request.layout, out)?;
-        out.write_all(b"\n")
-    };
+    form.accept(&new, &target.given)?;
+    let print = |out: &mut dyn Write| form.write(&new, &request.layout, out);
     if request.effect != Effect::Write {
         guard.release(console)?;
         if compares {
@@ -119,6 +127,9 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     tell_of_other_names(replaced, &target, console);
     if let Err(error) = guard.release(console) {
         console.info(format_args!("{error}; the next to lock it clears what is left"));
+    }
+    if !torn.is_empty() {
+        console.info(form::mended(&target, &torn));
     }
     console.ok(format_args!("Updated: {}", shown(&target.given)));
     if let Some(revision) = revision {
@@ -186,9 +197,22 @@ fn compare(
     console.data(|out| out.write_all(difference.as_bytes()))
 }
 
-fn seed(json: &str) -> Result<Value, Failure> {
-    document::parse(json.as_bytes().to_vec())
-        .map_err(|error| Failure::usage(format!("--create '{json}' is not JSON: {error}")))
+/// What a missing file starts from. One of lines starts without any, unless it is told otherwise.
+pub(super) fn seed(json: &str, form: Form) -> Result<Value, Failure> {
+    let json = if form == Form::Lines && json == cli::DEFAULT_DOCUMENT { "[]" } else { json };
+    let value = document::parse(json.as_bytes().to_vec())
+        .map_err(|error| Failure::usage(format!("--create '{json}' is not JSON: {error}")))?;
+    match form {
+        Form::Lines if value.as_array().is_none() => {
+            Err(Failure::usage(format!("--create '{json}' is not a list; each line of the file is an element of one")))
+        }
+        _ => Ok(value),
+    }
+}
+
+/// Up to where the text holds what counts: a last line that a crash has cut off does not.
+fn whole_of(form: Form, text: &[u8]) -> usize {
+    if form == Form::Lines { form::whole_lines(text) } else { text.len() }
 }
 
 /// A change that is ready to be applied.
@@ -200,6 +224,7 @@ enum Prepared<'a> {
 impl<'a> Prepared<'a> {
     fn from(request: &'a Update) -> Result<Self, Failure> {
         Ok(match &request.change {
+            Change::Append(_) => unreachable!("lines are appended without a change of the others"),
             Change::Filter(source) => Prepared::Filter(program::prepare(source, input_name(&request.file))?),
             Change::Function(name) => {
                 if settings::bash_function(name).is_none() {

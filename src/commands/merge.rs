@@ -1,6 +1,6 @@
 //! `memlatch merge`: three JSON documents into one, for people, scripts and git.
 
-use super::{Exit, condition, facts::print_json, no_stack};
+use super::{Exit, condition, facts::print_json, form, no_stack};
 use crate::{
     cli::Merge,
     document::{self, Layout},
@@ -141,8 +141,8 @@ enum Form {
 
 impl Form {
     fn of(path: &Path, text: &[u8]) -> Self {
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("jsonl" | "ndjson") => Form::Lines,
+        match form::Form::of(path) {
+            form::Form::Lines => Form::Lines,
             _ => Form::Document(condition::layout_of(text)),
         }
     }

@@ -1,10 +1,12 @@
 //! What the tools do: one file a tool, each a straight line over the leaves. No clap, no printing of their own.
 
+mod append;
 pub mod atomic_write;
 pub mod condition;
 pub mod doctor;
 mod facts;
 pub mod file_lock;
+pub mod form;
 pub mod git_merge;
 mod inputs;
 pub mod install;
@@ -20,9 +22,7 @@ pub mod show;
 pub mod with;
 
 use crate::{
-    document,
     failure::Failure,
-    filter::Value,
     lock::{folder::Folder, target::Target},
     replace::{self, Replaced},
     report::Console,
@@ -75,12 +75,6 @@ fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
     Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))
 }
 
-/// The document that the target holds.
-pub fn parse(text: Vec<u8>, target: &Target) -> Result<Value, Failure> {
-    document::parse(text)
-        .map_err(|error| Failure::failed(format!("{}: {error}{}", shown(&target.given), way_back(target))))
-}
-
 /// How to get back what a damaged file held, if a backup has it.
 fn way_back(target: &Target) -> String {
     let newest = replace::backups(&target.given).ok().and_then(|backups| backups.into_iter().next());
@@ -98,11 +92,6 @@ fn tell_of_other_names(replaced: Replaced, target: &Target, console: &Console) {
         many => format!("{many} other names (hard links), which keep"),
     };
     console.info(format_args!("'{}' had {names} the old content; only a symbolic link follows", shown(&target.given)));
-}
-
-/// Whether the name says that the content is JSON.
-fn is_json_name(file: &Path) -> bool {
-    file.extension().is_some_and(|ending| ending == "json")
 }
 
 /// Options whose last value is the user's data, with the number of their values.

@@ -1,5 +1,6 @@
 //! The rule that a new content has to keep: a JSON Schema, from a file or named by the document itself.
 
+use super::form::Form;
 use crate::{
     cli::SchemaOf,
     document,
@@ -49,6 +50,18 @@ impl Rule {
         };
         let tell = |misfit| Failure::failed(format!("the new content for '{}' {misfit}", shown(target)));
         schema.check(new).map_err(tell)
+    }
+}
+
+impl Rule {
+    /// The same for the whole content of a file: each line has to fit by itself.
+    pub fn check_all(&self, form: Form, new: &Value, target: &Path) -> Result<(), Failure> {
+        match (form, new.as_array()) {
+            (Form::Lines, Some(lines)) => lines.iter().enumerate().try_for_each(|(i, line)| {
+                self.check(line, target).map_err(|failure| failure.about(format_args!("line {}", i + 1)))
+            }),
+            _ => self.check(new, target),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::{
     cli::SchemaOf,
     cli::{Answer, Base, Binding, Change, Condition, Content, Effect, Program, Source, Update, Write},
-    commands::{self, Exit, atomic_write, condition, lock_folder, memory_update, no_stack, program},
+    commands::{self, Exit, atomic_write, condition, form::Form, lock_folder, memory_update, no_stack, program},
     document::{self, Indent, Layout},
     failure::Failure,
     filter::{self, InputName, Value},
@@ -207,7 +207,7 @@ fn read(call: &Call, console: &Console) -> Result<Exit, Failure> {
             let lines = document::lines::parse_lines(&bytes);
             filter::Input::Each(Box::new(lines.map_err(|error| Failure::from(error).about(shown(&file)))?.into_iter()))
         }
-        false => filter::Input::One(commands::parse(bytes, &target)?),
+        false => filter::Input::One(Form::of(&target.given).parse(bytes, &target)?),
     };
     let limit = call.told["limit"].as_u64().unwrap_or(u64::MAX);
     let mut taken = Limited { bytes: Vec::new(), limit: usize::try_from(limit).unwrap_or(usize::MAX), is_full: false };

@@ -20,6 +20,7 @@ mod examples;
 mod exit_codes;
 mod file_lock;
 mod jq_options;
+mod json_lines;
 mod leases;
 mod manual;
 mod mcp;

@@ -9,6 +9,7 @@
 #[path = "../cli/sandbox.rs"]
 mod sandbox;
 
+mod appends;
 mod corpus;
 mod crash;
 mod faults;

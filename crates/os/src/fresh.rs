@@ -39,6 +39,11 @@ impl Fresh {
         Ok(File::from(retry_on_intr(|| openat(&self.0, name, flags, Mode::empty()))?))
     }
 
+    /// Opens a file in the directory to read it and to add to its end; a link is not followed.
+    pub fn open_for_appending(&self, name: &OsStr) -> io::Result<File> {
+        self.open(name, OFlags::RDWR | OFlags::APPEND)
+    }
+
     /// Device and inode of what a name in the directory stands for. `None` if it stands for nothing.
     #[allow(clippy::unnecessary_cast, reason = "the fields have other types on macOS")]
     pub fn identity(&self, name: &OsStr) -> io::Result<Option<(u64, u64)>> {

@@ -27,6 +27,7 @@ use std::{
 };
 use tempfile::{Builder, NamedTempFile};
 
+pub mod append;
 mod backup;
 mod model;
 
@@ -62,6 +63,8 @@ enum Aftermath {
     Visible,
     /// The write is done, and the backup that it put back has not been taken away.
     Twice,
+    /// A part of what was to be appended could not be taken back.
+    Torn,
 }
 
 impl Error {
@@ -87,6 +90,7 @@ impl fmt::Display for Error {
                 "; the new content is in place, but it may not survive a crash of the system; do not repeat a change \
                  that would add to it: look at the file and at the disk"
             }
+            Aftermath::Torn => "; a part of a line is left at its end, which the next writer takes out",
             Aftermath::Twice => "; what was put back is still among the backups as well",
         })
     }

@@ -1,0 +1,153 @@
+//! `memory-update --append`: lines for a file of JSON Lines, added at its end under its lock. The rest is not written anew.
+
+use super::{
+    Exit, condition,
+    form::{Form, mended},
+    lock_folder, missing, own_command, program, refuse_special, resolve,
+    rule::Rule,
+};
+use crate::{
+    cli::{Answer, Effect, Program, Update},
+    diff,
+    document::lines::{self, Tail},
+    failure::Failure,
+    filter::{self, InputName, Value},
+    lock::{self, Claim, info::Kind, target::Target},
+    replace::{self, Replacement, append::Appending},
+    report::Console,
+    revision::Revision,
+};
+use memlatch_os::paths::shown;
+use std::{cell::RefCell, ops::ControlFlow};
+
+/// What to do about a file that is not there.
+const START_IT: &str = "--create starts it without a line";
+
+/// Adds the outputs of the filter, which runs on null, as one line each.
+pub fn run(request: &Update, filter: &Program, console: &Console) -> Result<Exit, Failure> {
+    if Form::of(&request.file) != Form::Lines {
+        return Err(Failure::usage(format!(
+            "--append adds lines to *.jsonl and *.ndjson, and '{}' is neither; to a list in a document: '.LIST += [VALUE]'",
+            shown(&request.file)
+        )));
+    }
+    let rule = Rule::prepare(request.schema.as_ref())?;
+    let seed = request.create.as_deref().map(seed).transpose()?;
+    // The lines are complete before the lock is taken.
+    let new = new_lines(request, filter, &rule, console)?;
+    let target = resolve(&request.file)?;
+    if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
+        return Err(missing(&target, START_IT));
+    }
+    let claim = Claim { kind: Kind::Update, command: own_command(), client: request.client.clone() };
+    let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
+    let directory = replace::open_directory(&target.path)?;
+    if let Some(expected) = &request.expected {
+        condition::check(expected, condition::current(&target)?.as_deref(), &target, request.answer, console)?;
+    }
+    let permit = || guard.confirm();
+    let found = Appending::open(&target.path, &directory)?;
+    match (&request.effect, found) {
+        (Effect::Preview, _) => console.data(|out| out.write_all(&new))?,
+        (Effect::Difference, _) => show_difference(&target, seed.as_deref(), &new, console)?,
+        (Effect::Write, Some(file)) => add(file, &new, request, &target, &permit, console)?,
+        (Effect::Write, None) => {
+            let seed = seed.ok_or_else(|| missing(&target, START_IT))?;
+            let replacement = Replacement {
+                target: &target.path,
+                directory: &directory,
+                token: guard.token(),
+                patience: request.wait.timeout,
+                durability: request.durability,
+                model: None,
+                backup: None,
+                permit: &permit,
+            };
+            replace::replace(&replacement, |out| out.write_all(&seed).and_then(|()| out.write_all(&new)))?;
+        }
+    }
+    let now = match (request.effect, request.answer) {
+        (Effect::Write, Answer::Revision | Answer::Json) => condition::current(&target)?,
+        _ => None,
+    };
+    if let Err(error) = guard.release(console) {
+        console.info(format_args!("{error}; the next to lock it clears what is left"));
+    }
+    if request.effect == Effect::Write {
+        console.ok(format_args!("Updated: {}", shown(&target.given)));
+    }
+    if let Some(now) = now {
+        condition::answer(request.answer, "written", &Revision::of(Some(&now)), console)?;
+    }
+    Ok(Exit(0))
+}
+
+/// Adds the lines to a file that is there. What a crash has left of a line goes first.
+fn add(
+    file: Appending<'_>,
+    new: &[u8],
+    request: &Update,
+    target: &Target,
+    permit: &dyn Fn() -> std::io::Result<()>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let (start, last) = file.last_line()?;
+    let end = start + last.len() as u64;
+    match lines::tail(&last) {
+        Tail::Ended => file.append(end, new, request.durability, permit)?,
+        Tail::Unended => file.append(end, &[b"\n", new].concat(), request.durability, permit)?,
+        Tail::Torn(_) => {
+            file.append(start, new, request.durability, permit)?;
+            console.info(mended(target, &last));
+        }
+    }
+    Ok(())
+}
+
+fn new_lines(request: &Update, filter: &Program, rule: &Rule, console: &Console) -> Result<Vec<u8>, Failure> {
+    let filter = program::prepare(filter, InputName::default())?;
+    let text = RefCell::new(Vec::new());
+    let failed = RefCell::new(Ok(()));
+    let give_up = |failure: &Failure| console.failure(failure);
+    let ran = filter.run(filter::Input::One(Value::Null), give_up, &mut |value| {
+        let written = rule.check(&value, &request.file).and_then(|()| {
+            let sort_keys = request.layout.sort_keys;
+            lines::write_line(&value, sort_keys, &mut *text.borrow_mut()).map_err(Failure::from_output)
+        });
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                *failed.borrow_mut() = Err(failure);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    ran.map_err(|failure| failure.about("the filter of --append, whose input is null"))?;
+    failed.into_inner()?;
+    let text = text.into_inner();
+    if text.is_empty() {
+        return Err(Failure::failed("the filter gives no output, so there is no line to append"));
+    }
+    Ok(text)
+}
+
+fn show_difference(target: &Target, seed: Option<&[u8]>, new: &[u8], console: &Console) -> Result<(), Failure> {
+    let name = shown(&target.given);
+    let old = condition::current(target)?;
+    let old_name = if old.is_some() { &name } else { "/dev/null" };
+    let old = old.unwrap_or_default();
+    let kept = &old[..super::form::whole_lines(&old)];
+    let end: &[u8] = if kept.is_empty() || kept.ends_with(b"\n") { b"" } else { b"\n" };
+    let after = [seed.filter(|_| old.is_empty()).unwrap_or(kept), end, new].concat();
+    let (old, after) = (String::from_utf8_lossy(&old), String::from_utf8_lossy(&after));
+    let difference = diff::unified((old_name, &old), (&name, &after), console.data_style());
+    console.data(|out| out.write_all(difference.as_bytes()))
+}
+
+/// The lines that a missing file starts from.
+fn seed(json: &str) -> Result<Vec<u8>, Failure> {
+    let value = super::memory_update::seed(json, Form::Lines)?;
+    let mut text = Vec::new();
+    Form::Lines.write(&value, &crate::document::Layout::default(), &mut text).map_err(Failure::from_output)?;
+    Ok(text)
+}
