@@ -8,7 +8,7 @@ pub struct Topic {
 }
 
 /// All topics, in the order in which they are listed.
-pub const TOPICS: [Topic; 4] = [
+pub const TOPICS: [Topic; 5] = [
     Topic {
         name: "locking",
         about: "what a lock promises, and what it does not",
@@ -20,6 +20,7 @@ pub const TOPICS: [Topic; 4] = [
         about: "the variables of the environment",
         text: include_str!("help/environment.txt"),
     },
+    Topic { name: "mcp", about: "memory files for AI clients, by MCP", text: include_str!("help/mcp.txt") },
     Topic { name: "exit-codes", about: "what the exit statuses mean", text: include_str!("help/exit-codes.txt") },
 ];
 

@@ -21,7 +21,7 @@ use std::{
     io::{self, Read, Write},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -205,7 +205,7 @@ impl Service for Files {
         tools::of_files(self.read_only)
     }
 
-    fn call(&self, tool: &str, arguments: &Value, ticket: &Ticket) -> Option<Outcome> {
+    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Outcome> {
         let result = match tool {
             "memory_list" => Ok(self.list()),
             "memory_read" => self.read_file(arguments, ticket),

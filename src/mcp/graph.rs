@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::{
     fs, io,
     path::Path,
-    sync::{Mutex, mpsc},
+    sync::{Arc, Mutex, mpsc},
 };
 
 const INSTRUCTIONS: &str =
@@ -33,6 +33,7 @@ Each change is kept when it is answered.";
 struct Waiting {
     tool: String,
     arguments: Value,
+    ticket: Arc<Ticket>,
     answer: mpsc::Sender<Result<Outcome, String>>,
 }
 
@@ -62,9 +63,9 @@ impl<'a> Graph<'a> {
         Ok(Graph { target, read_only, wait, console, waiting: Mutex::default(), turn: Mutex::new(()) })
     }
 
-    fn change(&self, tool: &str, arguments: &Value) -> Result<Outcome, String> {
+    fn change(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Result<Outcome, String> {
         let (answer, answered) = mpsc::channel();
-        let waiting = Waiting { tool: tool.to_owned(), arguments: arguments.clone(), answer };
+        let waiting = Waiting { tool: tool.to_owned(), arguments: arguments.clone(), ticket: ticket.clone(), answer };
         self.waiting.lock().expect("no thread panics while it queues").push(waiting);
         let _turn = self.turn.lock().expect("a change that panics has left nothing half done");
         if let Ok(answer) = answered.try_recv() {
@@ -88,7 +89,13 @@ impl<'a> Graph<'a> {
         let guard = lock::exclusive(&lock_folder()?, &self.target, &claim, self.wait, self.console)?;
         let directory = replace::open_directory(&self.target.path)?;
         let mut content = self.content()?;
-        let answers: Vec<_> = batch.iter().map(|waiting| content.change(&waiting.tool, &waiting.arguments)).collect();
+        let answers: Vec<_> = batch
+            .iter()
+            .map(|waiting| match waiting.ticket.is_called_off() {
+                true => Err("called off".to_owned()),
+                false => content.change(&waiting.tool, &waiting.arguments),
+            })
+            .collect();
         if answers.iter().any(Result::is_ok) {
             let replacement = Replacement {
                 target: &self.target.path,
@@ -153,7 +160,7 @@ impl Service for Graph<'_> {
         tools::of_graph(self.read_only)
     }
 
-    fn call(&self, tool: &str, arguments: &Value, _: &Ticket) -> Option<Outcome> {
+    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Outcome> {
         let result = match tool {
             "read_graph" | "search_nodes" | "open_nodes" => self.look(tool, arguments),
             _ if self.read_only => return None,
@@ -162,7 +169,7 @@ impl Service for Graph<'_> {
             | "add_observations"
             | "delete_entities"
             | "delete_observations"
-            | "delete_relations" => self.change(tool, arguments),
+            | "delete_relations" => self.change(tool, arguments, ticket),
             _ => return None,
         };
         Some(result.unwrap_or_else(Outcome::Failed))

@@ -156,7 +156,7 @@ impl Connection<'_> {
 
     fn work(&self, Job { message, ticket }: &Job) {
         if let Value::Array(batch) = message {
-            let answer = |one: &Value| protocol::answer(self.service, one, &Ticket::of(one.to_string()));
+            let answer = |one: &Value| protocol::answer(self.service, one, &Arc::new(Ticket::of(one.to_string())));
             let answers: Vec<Value> = batch.iter().filter_map(answer).collect();
             if !answers.is_empty() {
                 self.send(&json!(answers));

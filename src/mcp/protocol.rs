@@ -5,6 +5,7 @@
 
 use super::ticket::Ticket;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The versions with an `initialize` handshake, the newest first.
 const WITH_HANDSHAKE: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -27,7 +28,7 @@ pub trait Service: Sync {
     fn instructions(&self) -> &'static str;
     fn tools(&self) -> Vec<Value>;
     /// Does what a tool is for. `None`: there is no such tool.
-    fn call(&self, tool: &str, arguments: &Value, ticket: &Ticket) -> Option<Outcome>;
+    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Outcome>;
     fn resources(&self) -> Vec<Value>;
     /// The text of a resource, or why there is none.
     fn read(&self, uri: &str) -> Result<String, String>;
@@ -67,12 +68,12 @@ pub fn step(service: &dyn Service, message: &Value) -> Step {
         (Some("tools/call" | "resources/list" | "resources/read"), Some(Value::String(_) | Value::Number(_))) => {
             Step::Work
         }
-        _ => answer(service, message, &Ticket::default()).map_or(Step::Nothing, Step::Answer),
+        _ => answer(service, message, &Arc::default()).map_or(Step::Nothing, Step::Answer),
     }
 }
 
 /// Answers a message. `None`: it wants no answer.
-pub fn answer(service: &dyn Service, message: &Value, ticket: &Ticket) -> Option<Value> {
+pub fn answer(service: &dyn Service, message: &Value, ticket: &Arc<Ticket>) -> Option<Value> {
     let id = match message.get("id") {
         Some(id @ (Value::String(_) | Value::Number(_))) => id,
         None if message["method"].is_string() => return None,
@@ -108,7 +109,7 @@ pub fn answer(service: &dyn Service, message: &Value, ticket: &Ticket) -> Option
     })
 }
 
-fn result(service: &dyn Service, method: &str, params: &Value, ticket: &Ticket) -> Result<Value, (i64, String)> {
+fn result(service: &dyn Service, method: &str, params: &Value, ticket: &Arc<Ticket>) -> Result<Value, (i64, String)> {
     Ok(match method {
         "initialize" => {
             let asked = params["protocolVersion"].as_str().unwrap_or_default();

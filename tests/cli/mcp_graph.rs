@@ -158,3 +158,26 @@ fn what_was_answered_outlives_the_death_of_the_server() {
     }
     sandbox.may_leave_locks().may_leave_litter();
 }
+
+#[test]
+fn a_change_that_is_called_off_before_its_turn_is_not_made() {
+    let sandbox = Sandbox::new();
+    sandbox.write("graph.jsonl", "");
+    let mut holder = sandbox.holder("graph.jsonl");
+    let mut server = sandbox.line(GRAPH).start();
+    for id in 1..=2 {
+        let entities = json!({ "entities": [entity(&id.to_string())] });
+        server.tell(&call(id, "create_entities", &entities));
+    }
+    let cancelled = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 2 } });
+    server.tell(&cancelled.to_string());
+    server.tell(&json!({ "jsonrpc": "2.0", "id": 3, "method": "ping" }).to_string());
+    server.says("\"id\":3");
+    holder.tell("");
+    server.says("\"id\":1");
+    let output = String::from_utf8(server.ended().stdout).expect("UTF-8");
+    assert!(!output.contains("\"id\":2,"), "{output}");
+    let kept = messages(&sandbox.read("graph.jsonl"));
+    assert_eq!(kept.iter().map(|entity| entity["name"].clone()).collect::<Vec<_>>(), ["1"]);
+    holder.ended();
+}
