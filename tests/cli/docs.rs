@@ -115,8 +115,8 @@ fn run(block: &Block) -> Result<(), String> {
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec![root.join("README.md")];
-    for entry in fs::read_dir(root.join("docs")).into_iter().flatten().flatten() {
-        pages.push(entry.path());
+    for folder in ["docs", "docs/clients"] {
+        pages.extend(fs::read_dir(root.join(folder)).into_iter().flatten().flatten().map(|entry| entry.path()));
     }
     pages.retain(|path| path.extension().is_some_and(|extension| extension == "md") && path.is_file());
     pages.sort();
