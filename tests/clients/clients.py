@@ -91,7 +91,8 @@ class Codex(Client):
             f"model_providers.{MODEL}": f'{{name="{MODEL}", base_url="{address}/v1", wire_api="responses", env_key="API_KEY"}}',
         }
         for name, words in servers.items():
-            settings[f"mcp_servers.{name}"] = (f"{{command={json.dumps(words[0])}, args={json.dumps(words[1:])}, "
+            # A required server is waited for; others are not there yet at the first call, if they start slowly.
+            settings[f"mcp_servers.{name}"] = (f"{{required=true, command={json.dumps(words[0])}, args={json.dumps(words[1:])}, "
                                                'default_tools_approval_mode="approve"}')
         given = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         # A hook runs if its user has trusted it in the terminal interface; nobody is there to do so.
