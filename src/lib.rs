@@ -8,6 +8,8 @@ pub mod multicall;
 pub mod cli;
 mod clients;
 pub mod help;
+mod mcp_entry;
+pub mod request;
 pub mod settings;
 
 pub mod commands;
@@ -28,11 +30,11 @@ use memlatch_lock as lock;
 use memlatch_os as process;
 use memlatch_replace as replace;
 
-use cli::Request;
 use commands::Exit;
 use failure::Failure;
 use multicall::Tool;
 use report::Console;
+use request::Request;
 use std::ffi::OsString;
 
 /// Runs one command line and gives its exit status.

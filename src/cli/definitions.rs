@@ -2,15 +2,12 @@
 
 mod memlatch;
 
-use crate::multicall::Tool;
+use crate::{multicall::Tool, request::DEFAULT_DOCUMENT};
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser, value_parser};
 use std::{ffi::OsString, path::PathBuf};
 
 /// The most backups that one file can have: to write one, all of them are moved.
 const MOST_BACKUPS: u32 = 99;
-
-/// What a missing file starts from.
-pub const DEFAULT_DOCUMENT: &str = "{}";
 
 /// Which options a definition is to have.
 #[derive(Clone, Copy)]

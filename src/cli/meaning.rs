@@ -1,8 +1,6 @@
 //! What clap finds in a command line → what it asks for: words to their meaning, options to types.
 
 use super::{
-    Acquire, Answer, Binding, Change, Condition, Content, Effect, Input, Listing, Positional, Program, Read, Release,
-    Request, SchemaOf, Show, Source, Strings, Style, Update, With, Write,
     definitions::{OWN_SCHEMA, Options, definition},
     matches::{flag, is_given, many, one, places, text, value},
     own,
@@ -15,6 +13,10 @@ use crate::{
     lock::{Wait, lease::Terms},
     multicall::{Call, Tool},
     replace::{Durability, Keep},
+    request::{
+        Acquire, Answer, Binding, Change, Condition, Content, Effect, Input, Listing, Positional, Program, Read,
+        Release, Request, SchemaOf, Show, Source, Strings, Style, Update, With, Write,
+    },
     revision::Expected,
     settings,
 };
@@ -306,14 +308,6 @@ fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
         wait: wait(matches)?,
         client: value(matches, "client"),
     })
-}
-
-impl Program {
-    /// The filter that changes nothing.
-    fn identity() -> Self {
-        let source = Source::Text(".".to_owned());
-        Program { source, libraries: Vec::new(), named: Vec::new(), positional: Vec::new(), time_limit: None }
-    }
 }
 
 fn program(

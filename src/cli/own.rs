@@ -1,11 +1,16 @@
 //! The commands of memlatch itself: what clap finds in their command lines → what they ask for.
 
 use super::{
-    Doctor, MCP_CALL, Mcp, Merge, Part, Request, SECOND_PROCESS, Serves, Shell,
     definitions::{Options, definition},
     matches::{flag, many, one, value},
 };
-use crate::{failure::Failure, help, mcp::entry::Client, multicall::Tool};
+use crate::{
+    failure::Failure,
+    help,
+    mcp_entry::Client,
+    multicall::Tool,
+    request::{Doctor, MCP_CALL, Mcp, Merge, Part, Request, SECOND_PROCESS, Serves, Shell},
+};
 use clap::ArgMatches;
 use memlatch_merge::{Decision, Rules, Side};
 use std::ffi::OsString;

@@ -1,11 +1,10 @@
 //! The positional words of the tools that take a filter: file, filter, more files, values of `$ARGS`.
 
 use super::{
-    Positional,
     definitions::{Options, definition},
     matches::{many, occurrences, places, text},
 };
-use crate::{failure::Failure, multicall::Tool};
+use crate::{failure::Failure, multicall::Tool, request::Positional};
 use clap::ArgMatches;
 use memlatch_os::paths::quoted;
 use std::{

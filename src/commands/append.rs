@@ -7,7 +7,6 @@ use super::{
     rule::Rule,
 };
 use crate::{
-    cli::{Answer, Effect, Program, Update},
     diff,
     document::lines::{self, Tail},
     failure::Failure,
@@ -15,6 +14,7 @@ use crate::{
     lock::{self, Claim, info::Kind, target::Target},
     replace::{self, Replacement, append::Appending},
     report::Console,
+    request::{Answer, Effect, Program, Update},
     revision::Revision,
 };
 use memlatch_os::paths::shown;
@@ -146,7 +146,7 @@ fn show_difference(target: &Target, seed: Option<&[u8]>, new: &[u8], console: &C
 
 /// The lines that a missing file starts from.
 fn seed(json: &str) -> Result<Vec<u8>, Failure> {
-    let value = super::memory_update::seed(json, Form::Lines)?;
+    let value = Form::Lines.seed(json)?;
     let mut text = Vec::new();
     Form::Lines.write(&value, &crate::document::Layout::default(), &mut text).map_err(Failure::from_output)?;
     Ok(text)

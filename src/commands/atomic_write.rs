@@ -7,10 +7,9 @@ use super::{
     lock_folder, no_stack, own_command, refuse_special, resolve, restore,
     rule::Rule,
     tell_of_other_names,
+    writing::{Writer, Written, check},
 };
 use crate::{
-    cli::{self, Answer, Condition, Content},
-    document::{self, lines},
     failure::Failure,
     filter,
     lock::{
@@ -20,13 +19,14 @@ use crate::{
     },
     replace::{self, Replacement},
     report::Console,
+    request::{self, Answer, Condition, Content},
     revision::Revision,
 };
 use memlatch_os::{Fresh, paths::shown};
 use std::io::{self, Read};
 
 /// Writes the file.
-pub fn run(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
+pub fn run(request: &request::Write, console: &Console) -> Result<Exit, Failure> {
     match request.schema {
         // A schema goes as deep as the document.
         Some(_) => filter::on_large_stack(|| write(request, console)).map_err(no_stack)?,
@@ -34,7 +34,7 @@ pub fn run(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
     }
 }
 
-fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
+fn write(request: &request::Write, console: &Console) -> Result<Exit, Failure> {
     let rule = Rule::prepare(request.schema.as_ref())?;
     // The content is complete before the lock is taken: a slow pipe keeps nobody waiting.
     let content = match &request.content {
@@ -95,16 +95,9 @@ fn write(request: &cli::Write, console: &Console) -> Result<Exit, Failure> {
     Ok(Exit(0))
 }
 
-/// What was written.
-pub(super) struct Written {
-    pub content: Vec<u8>,
-    /// If it was merged: how many changes of others are in it.
-    pub kept: Option<usize>,
-}
-
 /// The new content, with what others have made of its base since.
 fn with_theirs(
-    request: &cli::Write,
+    request: &request::Write,
     content: Vec<u8>,
     current: Option<&[u8]>,
     target: &Target,
@@ -125,14 +118,8 @@ fn with_theirs(
     .map_err(no_stack)?
 }
 
-/// Under which lock a file is written, if any.
-pub(super) struct Writer<'a> {
-    pub token: &'a str,
-    pub permit: &'a dyn Fn() -> io::Result<()>,
-}
-
 fn put(
-    request: &cli::Write,
+    request: &request::Write,
     target: &Target,
     writer: Writer<'_>,
     content: &[u8],
@@ -162,7 +149,7 @@ fn read_input() -> Result<Vec<u8>, Failure> {
 }
 
 /// What will be in the file.
-fn checked(mut content: Vec<u8>, request: &cli::Write, rule: &Rule) -> Result<Vec<u8>, Failure> {
+fn checked(mut content: Vec<u8>, request: &request::Write, rule: &Rule) -> Result<Vec<u8>, Failure> {
     if content.is_empty() {
         return Err(Failure::failed(format!(
             "there is no content for '{}': give it on standard input or with --content TEXT",
@@ -178,25 +165,7 @@ fn checked(mut content: Vec<u8>, request: &cli::Write, rule: &Rule) -> Result<Ve
     Ok(content)
 }
 
-/// Refuses what is not as it has to be. Tells whether it has to be JSON.
-pub(super) fn check(content: &[u8], request: &cli::Write, rule: &Rule) -> Result<bool, Failure> {
-    let form = Form::of(&request.file);
-    let is_json = request.validate || !rule.is_any() || form == Form::Document;
-    let no_json = |error| Failure::from(error).about(format_args!("the new content for '{}'", shown(&request.file)));
-    if form == Form::Lines && is_json {
-        // Here the last line is to be whole as well.
-        let lines = lines::parse_lines(content).map_err(no_json)?.into_iter().collect();
-        rule.check_all(form, &lines, &request.file)?;
-    } else if !rule.is_any() {
-        let document = document::parse(content.to_vec()).map_err(no_json)?;
-        rule.check(&document, &request.file)?;
-    } else if is_json {
-        document::check(content).map_err(no_json)?;
-    }
-    Ok(is_json)
-}
-
-fn make_folder(request: &cli::Write, target: &Target, console: &Console) -> Result<(), Failure> {
+fn make_folder(request: &request::Write, target: &Target, console: &Console) -> Result<(), Failure> {
     let Some(folder) = target.path.parent() else { return Ok(()) };
     if replace::make_folder(folder, request.durability)? {
         console.progress(format_args!("Made folder: {}", shown(folder)));

@@ -2,13 +2,13 @@
 
 use super::{form::Form, unreadable};
 use crate::{
-    cli::{Answer, Base},
     commands::facts::print_json,
     document::{Indent, Layout},
     failure::{Failure, Kind},
     lock::{info::utc, target::Target},
     replace,
     report::Console,
+    request::{Answer, Base},
     revision::{Expected, Revision},
 };
 use memlatch_jq::value::Value;

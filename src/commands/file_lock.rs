@@ -6,7 +6,6 @@ use super::{
     lock_folder, resolve,
 };
 use crate::{
-    cli::{Acquire, Release},
     clients,
     failure::{Failure, Kind},
     lock::{
@@ -19,6 +18,7 @@ use crate::{
     },
     process,
     report::Console,
+    request::{Acquire, Release},
     revision::Revision,
 };
 use memlatch_os::paths::{quoted, shown};

@@ -6,6 +6,7 @@ use crate::{
     failure::Failure,
     filter::Value,
     lock::target::Target,
+    request::DEFAULT_DOCUMENT,
 };
 use memlatch_os::paths::shown;
 use std::{
@@ -49,6 +50,19 @@ impl Form {
         match self {
             Form::Lines => lines::parse_lines(&text[..whole_lines(text)]).map(|values| values.into_iter().collect()),
             Form::Document | Form::Sequence => document::parse(text.to_vec()),
+        }
+    }
+
+    /// What a missing file starts from. One of lines starts without any, unless it is told otherwise.
+    pub fn seed(self, json: &str) -> Result<Value, Failure> {
+        let json = if self == Form::Lines && json == DEFAULT_DOCUMENT { "[]" } else { json };
+        let value = document::parse(json.as_bytes().to_vec())
+            .map_err(|error| Failure::usage(format!("--create '{json}' is not JSON: {error}")))?;
+        match self {
+            Form::Lines if value.as_array().is_none() => Err(Failure::usage(format!(
+                "--create '{json}' is not a list; each line of the file is an element of one"
+            ))),
+            _ => Ok(value),
         }
     }
 

@@ -5,10 +5,10 @@ use super::{
     program,
 };
 use crate::{
-    cli::Input,
     document::{self, DocumentError, lines},
     failure::Failure,
     filter::{self, InputName, Value},
+    request::Input,
 };
 use memlatch_os::paths::shown;
 use std::{path::Path, sync::Arc};

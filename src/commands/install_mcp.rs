@@ -2,13 +2,13 @@
 
 use super::{Exit, atomic_write, condition, memory_update, resolve};
 use crate::{
-    cli::{Answer, Binding, Change, Condition, Content, Effect, Program, Source, Update, Write},
     document,
     failure::Failure,
     lock::Wait,
-    mcp::entry::{self, Client, NAME},
+    mcp_entry::{self, Client, NAME},
     replace::{Durability, Keep},
     report::Console,
+    request::{Answer, Binding, Change, Condition, Content, Effect, Program, Source, Update, Write},
     revision::{Expected, Revision},
     settings,
 };
@@ -29,7 +29,7 @@ pub fn run(client: Client, print: bool, console: &Console) -> Result<Exit, Failu
     let target = resolve(&file)?;
     let old = condition::current(&target)?;
     let is_changed = if client == Client::Codex {
-        put_table(file.clone(), old, &entry::table(&program), console)?
+        put_table(file.clone(), old, &mcp_entry::table(&program), console)?
     } else {
         put_member(client, file.clone(), old, &client.entry(&program), console)?
     };
@@ -59,7 +59,7 @@ fn look(client: Client) -> &'static str {
 /// What the client's file has to hold, as people put it there themselves.
 fn shape(client: Client, program: &str) -> String {
     match client {
-        Client::Codex => entry::table(program),
+        Client::Codex => mcp_entry::table(program),
         _ => format!("{:#}\n", json!({ client.member(): { NAME: client.entry(program) } })),
     }
 }
@@ -127,7 +127,7 @@ fn put_table(file: PathBuf, old: Option<Vec<u8>>, table: &str, console: &Console
     let read = Expected::parse(&Revision::of(old.as_deref()).to_string()).expect("a revision");
     let text = String::from_utf8(old.unwrap_or_default())
         .map_err(|_| Failure::failed(format!("'{}' is not UTF-8, and stays as it is", shown(&file))))?;
-    let new = entry::with_table(&text, table).map_err(|why| {
+    let new = mcp_entry::with_table(&text, table).map_err(|why| {
         Failure::failed(format!(
             "'{}' stays as it is, for {why}; put the entry there yourself: memlatch install --mcp codex --print",
             shown(&file)

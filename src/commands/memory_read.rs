@@ -9,12 +9,12 @@ use super::{
     program, refuse_special, resolve, unreadable, way_back,
 };
 use crate::{
-    cli::{Input, Read, Show, Style},
     diff,
     failure::Failure,
     filter::{self, InputName},
     lock::{self, SharedGuard, target::Target},
     report::Console,
+    request::{Input, Read, Show, Style},
     revision::Revision,
     settings,
 };

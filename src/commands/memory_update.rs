@@ -8,7 +8,6 @@ use super::{
     tell_of_other_names,
 };
 use crate::{
-    cli::{self, Answer, Change, Effect, Program, Source, Update},
     diff, document,
     failure::Failure,
     filter::{self, InputName, Value},
@@ -16,6 +15,7 @@ use crate::{
     process,
     replace::{self, Replacement},
     report::Console,
+    request::{Answer, Change, Effect, Program, Source, Update},
     revision::Hashing,
     settings,
 };
@@ -57,7 +57,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
             shown(&request.file)
         )));
     }
-    let seed = request.create.as_deref().map(|json| seed(json, form)).transpose()?;
+    let seed = request.create.as_deref().map(|json| form.seed(json)).transpose()?;
     let target = resolve(&request.file)?;
     // With a condition, what is missing has changed.
     if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
@@ -195,19 +195,6 @@ fn compare(
     let (old, new) = (String::from_utf8_lossy(old.as_deref().unwrap_or_default()), String::from_utf8_lossy(&new));
     let difference = diff::unified((old_name, &old), (&name, &new), console.data_style());
     console.data(|out| out.write_all(difference.as_bytes()))
-}
-
-/// What a missing file starts from. One of lines starts without any, unless it is told otherwise.
-pub(super) fn seed(json: &str, form: Form) -> Result<Value, Failure> {
-    let json = if form == Form::Lines && json == cli::DEFAULT_DOCUMENT { "[]" } else { json };
-    let value = document::parse(json.as_bytes().to_vec())
-        .map_err(|error| Failure::usage(format!("--create '{json}' is not JSON: {error}")))?;
-    match form {
-        Form::Lines if value.as_array().is_none() => {
-            Err(Failure::usage(format!("--create '{json}' is not a list; each line of the file is an element of one")))
-        }
-        _ => Ok(value),
-    }
 }
 
 /// Up to where the text holds what counts: a last line that a crash has cut off does not.

@@ -2,11 +2,11 @@
 
 use super::{Exit, condition, facts::print_json, form, no_stack};
 use crate::{
-    cli::Merge,
     document::{self, Layout},
     failure::Failure,
     filter::{self, Value},
     report::Console,
+    request::Merge,
 };
 use memlatch_merge::{Conflict, Decision, Kind, Merged, Rules, merge};
 use memlatch_os::paths::shown;

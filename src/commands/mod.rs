@@ -20,6 +20,7 @@ mod restore;
 mod rule;
 pub mod show;
 pub mod with;
+mod writing;
 
 use crate::{
     failure::Failure,

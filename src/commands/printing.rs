@@ -1,9 +1,9 @@
 //! How the outputs of a filter are printed.
 
 use crate::{
-    cli::{Strings, Style},
     document::{self, colors::Colors},
     filter::Value,
+    request::{Strings, Style},
 };
 use std::io::{self, Write};
 

@@ -1,10 +1,10 @@
 //! A filter made ready to run: its text, its variables, its modules.
 
 use crate::{
-    cli::{Binding, Positional, Program, Source},
     document,
     failure::Failure,
     filter::{self, Bindings, Filter, InputName, Value},
+    request::{Binding, Positional, Program, Source},
 };
 use memlatch_os::paths::shown;
 use std::{fs, ops::ControlFlow, path::Path, process, sync::mpsc, thread, time::Duration};

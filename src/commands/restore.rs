@@ -4,16 +4,16 @@
 //! front. So `--restore` twice is as if nothing had happened, and no number of restores makes the row longer.
 
 use super::{
-    atomic_write::{self, Writer, Written},
     rule::Rule,
     tell_of_other_names,
+    writing::{self, Writer, Written},
 };
 use crate::{
-    cli,
     failure::Failure,
     lock::target::Target,
     replace::{self, Backup, Keep, Replacement},
     report::Console,
+    request,
 };
 use memlatch_os::paths::shown;
 use std::time::SystemTime;
@@ -23,7 +23,7 @@ use std::time::SystemTime;
 /// Until the file is replaced the backup stays where it is, or one further up; only then does it leave the row.
 pub fn put_back(
     number: u32,
-    request: &cli::Write,
+    request: &request::Write,
     target: &Target,
     writer: Writer<'_>,
     rule: &Rule,
@@ -33,7 +33,7 @@ pub fn put_back(
         return Err(missing(number, target)?);
     };
     let name = replace::backup_of(&target.given, number);
-    atomic_write::check(&content, request, rule).map_err(|failure| failure.about(shown(&name)))?;
+    writing::check(&content, request, rule).map_err(|failure| failure.about(shown(&name)))?;
     let replacement = Replacement {
         target: &target.path,
         directory: &replace::open_directory(&target.path)?,

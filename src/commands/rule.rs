@@ -2,9 +2,9 @@
 
 use super::form::Form;
 use crate::{
-    cli::SchemaOf,
     document,
     failure::Failure,
+    request::SchemaOf,
     schema::{Schema, Unusable},
 };
 use memlatch_jq::value::Value;

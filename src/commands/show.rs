@@ -6,7 +6,6 @@ use super::{
     lock_folder,
 };
 use crate::{
-    cli::Listing,
     failure::Failure,
     lock::{
         census::{self, Sighting},
@@ -21,6 +20,7 @@ use crate::{
         table::{self, Align, Cell, Column, Shorten},
         terminal::{Color, Screen, Terminal},
     },
+    request::Listing,
 };
 use memlatch_os::paths::{escape, shown};
 use serde_json::{Value, json};

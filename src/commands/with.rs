@@ -2,11 +2,11 @@
 
 use super::{Exit, lock_folder, resolve};
 use crate::{
-    cli::With,
     failure::{Failure, Kind},
     lock::{self, Claim, Guard, info, target::Target},
     process::{Signals, deliver, shares_group},
     report::Console,
+    request::With,
     settings,
 };
 use memlatch_os::paths::{quoted, shown};

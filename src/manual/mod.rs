@@ -9,7 +9,7 @@ mod levels;
 mod pages;
 mod zsh;
 
-use crate::{cli::Shell, commands::Exit, failure::Failure, multicall::Tool, report::Console};
+use crate::{commands::Exit, failure::Failure, multicall::Tool, report::Console, request::Shell};
 use levels::Level;
 use memlatch_os::paths::shown;
 use std::{fs, io, os::unix::fs::symlink, path::Path};

@@ -5,8 +5,6 @@
 //! directories that it serves, and so is this process.
 
 use crate::{
-    cli::SchemaOf,
-    cli::{Answer, Base, Binding, Change, Condition, Content, Effect, Program, Source, Update, Write},
     commands::{self, Exit, atomic_write, condition, form::Form, lock_folder, memory_update, no_stack, program},
     document::{self, Indent, Layout},
     failure::Failure,
@@ -14,6 +12,8 @@ use crate::{
     lock::{self, Wait, target::Target},
     replace::{Durability, Keep},
     report::Console,
+    request::SchemaOf,
+    request::{Answer, Base, Binding, Change, Condition, Content, Effect, Program, Source, Update, Write},
     revision::{Expected, Revision},
     settings,
 };

@@ -9,9 +9,9 @@ use super::{
     tools,
 };
 use crate::{
-    cli::MCP_CALL,
     failure::Failure,
     report::Console,
+    request::MCP_CALL,
     revision::{Expected, Revision},
     settings,
 };

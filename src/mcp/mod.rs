@@ -4,7 +4,6 @@
 //! for a lock holds up neither `ping` nor the other calls. Not for HTTP, and it keeps no state but the connection.
 
 pub mod call;
-pub mod entry;
 mod files;
 mod graph;
 mod protocol;
@@ -13,10 +12,10 @@ mod ticket;
 mod tools;
 
 use crate::{
-    cli::{Mcp, Serves},
     commands::{Exit, lock_folder},
     failure::Failure,
     report::Console,
+    request::{Mcp, Serves},
     settings,
 };
 use memlatch_os::{Confinement, confine};

@@ -1,6 +1,7 @@
 //! The architecture as tests: who may name what. An absence is an invariant too.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -29,7 +30,8 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
 
 /// The sources of the product: the tool and its crates.
 fn product() -> Vec<PathBuf> {
-    rust_files("src").into_iter().chain(rust_files("crates")).collect()
+    let is_product = |path: &PathBuf| !path.iter().any(|part| part == "examples" || part == "tests");
+    rust_files("src").into_iter().chain(rust_files("crates")).filter(is_product).collect()
 }
 
 /// What compiles: neither comments nor the tests inside a module, which stand at its end.
@@ -202,6 +204,143 @@ fn every_dependency_is_argued_in_the_architecture() {
         for line in lines.take_while(|line| !line.starts_with('[')).filter(|line| line.contains('=')) {
             let name = line.split(['=', '.', ' ']).next().expect("a name");
             assert!(architecture.contains(name), "{name} is not in docs/architecture.md");
+        }
+    }
+}
+
+/// A module by its path in its crate: `["filter", "natives"]`.
+type Module = Vec<String>;
+
+#[test]
+fn no_modules_name_each_other_in_a_circle() {
+    let mut circles = Vec::new();
+    // The language is still to be disentangled.
+    let crates = crates().into_iter().filter(|name| name != "jq").map(|name| format!("crates/{name}/src"));
+    for source in std::iter::once("src".to_owned()).chain(crates) {
+        let arrows = arrows_between_siblings(&source);
+        circles
+            .extend(arrows.keys().filter_map(|start| way_back(start, &arrows)).map(|way| format!("{source}: {way}")));
+    }
+    assert!(circles.is_empty(), "modules in a circle:\n{}", circles.join("\n"));
+}
+
+/// The arrows of a crate between modules that stand beside each other; what is inside a module counts as the module's.
+/// A module may name what it is in, and that may name it.
+fn arrows_between_siblings(source: &str) -> BTreeMap<Module, BTreeSet<Module>> {
+    let files: Vec<(Module, PathBuf)> =
+        rust_files(source).into_iter().map(|path| (module_of(source, &path), path)).collect();
+    let mut arrows = BTreeMap::<Module, BTreeSet<Module>>::new();
+    for (from, path) in &files {
+        for named in paths_named(&code(path)) {
+            let to = resolve(from, &named);
+            let known = (1..=to.len())
+                .rev()
+                .map(|length| &to[..length])
+                .find(|to| files.iter().any(|(module, _)| module == to));
+            let common = |to: &[String]| from.iter().zip(to).take_while(|(a, b)| a == b).count();
+            if let Some((to, common)) = known.map(|to| (to, common(to)))
+                && common < to.len().min(from.len())
+            {
+                arrows.entry(from[..=common].to_vec()).or_default().insert(to[..=common].to_vec());
+            }
+        }
+    }
+    arrows
+}
+
+/// A way along the arrows from `start` to itself. Only the least module of a circle tells of it.
+fn way_back(start: &Module, arrows: &BTreeMap<Module, BTreeSet<Module>>) -> Option<String> {
+    let mut ways = vec![vec![start]];
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop() {
+        for next in arrows.get(way[way.len() - 1]).into_iter().flatten().filter(|next| *next >= start) {
+            let longer = [&way[..], &[next]].concat();
+            if next == start {
+                let names: Vec<String> = longer.iter().map(|module| module.join("::")).collect();
+                return Some(names.join(" → "));
+            }
+            if seen.insert(next) {
+                ways.push(longer);
+            }
+        }
+    }
+    None
+}
+
+fn crates() -> Vec<String> {
+    let entries = fs::read_dir(root().join("crates")).expect("the crates");
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn module_of(source: &str, path: &Path) -> Module {
+    let path = path.strip_prefix(root().join(source)).expect("a path below").with_extension("");
+    let names = path.iter().map(|name| name.to_string_lossy().into_owned());
+    names.filter(|name| !["lib", "main", "mod"].contains(&name.as_str())).collect()
+}
+
+/// A path as it is written, without its first word, from the module in which `crate`, `self` or `super` stand.
+fn resolve(from: &[String], named: &[String]) -> Module {
+    let mut module = from.to_vec();
+    for name in named {
+        match name.as_str() {
+            "crate" => module.clear(),
+            "self" => {}
+            "super" => drop(module.pop()),
+            name => module.push(name.to_owned()),
+        }
+    }
+    module
+}
+
+/// The paths that begin with `crate`, `self` or `super`, one for each leaf of a tree in braces.
+fn paths_named(code: &str) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    let mut rest = code;
+    while let Some(start) = ["crate::", "super::", "self::"].iter().filter_map(|root| rest.find(root)).min() {
+        let is_inside_a_name =
+            rest[..start].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$');
+        rest = &rest[start..];
+        if is_inside_a_name {
+            rest = &rest[1..];
+        } else {
+            rest = tree(rest, &[], &mut paths);
+        }
+    }
+    paths
+}
+
+/// Reads one tree of paths below `above`, and gives what comes after it.
+fn tree<'c>(code: &'c str, above: &[String], paths: &mut Vec<Vec<String>>) -> &'c str {
+    let mut path = above.to_vec();
+    let mut rest = code.trim_start();
+    loop {
+        if let Some(inside) = rest.strip_prefix('{') {
+            rest = inside;
+            loop {
+                rest = tree(rest, &path, paths).trim_start();
+                match rest.strip_prefix(',') {
+                    Some(more) => rest = more,
+                    None => return rest.strip_prefix('}').unwrap_or(rest),
+                }
+            }
+        }
+        let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let (name, after) = rest.split_at(length);
+        if !name.is_empty() {
+            path.push(name.to_owned());
+        }
+        match after.strip_prefix("::") {
+            Some(after) if !name.is_empty() => rest = after,
+            _ => {
+                paths.push(path);
+                // The rest of `use a::b as c`.
+                return after
+                    .strip_prefix(" as ")
+                    .map_or(after, |new| new.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'));
+            }
         }
     }
 }

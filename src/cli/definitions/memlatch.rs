@@ -1,7 +1,7 @@
 //! The commands of memlatch itself: installing, merging, looking for faults, and help.
 
 use super::{Options, base, definition, flag, help_words, json, option, path};
-use crate::{cli::Shell, help, mcp::entry::Client, multicall::Tool};
+use crate::{help, mcp_entry::Client, multicall::Tool, request::Shell};
 use clap::{Arg, ArgAction, Command};
 
 /// memlatch's own command line, with all tools below it.

@@ -19,7 +19,6 @@ pub use two_hosts::run as between_hosts;
 
 use super::{Exit, facts::print_json};
 use crate::{
-    cli::Doctor,
     failure::Failure,
     lock::{
         census::{self, Sighting},
@@ -29,6 +28,7 @@ use crate::{
         Console,
         terminal::{Color, Terminal},
     },
+    request::Doctor,
     settings,
 };
 use memlatch_os::paths::{quoted, shown};

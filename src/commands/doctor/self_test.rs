@@ -1,7 +1,6 @@
 //! Whether the kernel's locks exclude in a folder: two open files of this process, and one of another process.
 
 use crate::{
-    cli,
     commands::Exit,
     failure::Failure,
     lock::{
@@ -10,7 +9,7 @@ use crate::{
         info::new_token,
     },
     report::Console,
-    settings,
+    request, settings,
 };
 use std::{
     fs::{self, File},
@@ -103,7 +102,7 @@ fn asked(path: &Path, expected: &str, otherwise: &str) -> Result<(), String> {
     let answer = settings::own_program().and_then(|binary| {
         Command::new(binary)
             .arg0("memlatch")
-            .args(["doctor", cli::SECOND_PROCESS])
+            .args(["doctor", request::SECOND_PROCESS])
             .arg(path)
             .env_clear()
             .stdin(Stdio::null())

@@ -2,7 +2,7 @@
 
 use super::{Check, Findings};
 use crate::{
-    mcp::entry::{Client, NAME},
+    mcp_entry::{Client, NAME},
     settings,
 };
 use serde_json::Value;

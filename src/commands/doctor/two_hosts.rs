@@ -6,7 +6,6 @@
 
 use super::Exit;
 use crate::{
-    cli::Part,
     failure::Failure,
     lock::{
         belonging::Belonging,
@@ -17,6 +16,7 @@ use crate::{
     },
     process,
     report::Console,
+    request::Part,
     settings,
 };
 use memlatch_os::paths::{escape, shown};

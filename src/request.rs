@@ -1,0 +1,376 @@
+//! What a command line asks for. [`cli`](crate::cli) makes it of words, and the commands do it.
+
+use crate::{
+    document::Layout,
+    lock::{Wait, lease::Terms},
+    mcp_entry::Client,
+    replace::{Durability, Keep},
+    revision::Expected,
+};
+use memlatch_merge::Rules;
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+/// What a missing file starts from, unless it is told otherwise.
+pub const DEFAULT_DOCUMENT: &str = "{}";
+
+/// The word behind `doctor` that makes a [`Request::SecondProcess`]. No option: people have no use for it.
+pub const SECOND_PROCESS: &str = "--second-process";
+
+/// The word behind `mcp` that makes a [`Request::McpCall`]. No option, for the same reason.
+pub const MCP_CALL: &str = "--call";
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Request {
+    Acquire(Acquire),
+    Release(Release),
+    With(With),
+    Status {
+        file: PathBuf,
+        json: bool,
+    },
+    Show(Listing),
+    Cleanup {
+        dry_run: bool,
+        json: bool,
+    },
+    Update(Box<Update>),
+    Read(Box<Read>),
+    Write(Write),
+    Install {
+        folder: Option<PathBuf>,
+        force: bool,
+    },
+    Merge(Merge),
+    /// As git calls a driver; the path is what it calls the file.
+    DriveMerge(Merge, PathBuf),
+    InstallGitMerge {
+        repository: Option<PathBuf>,
+        remove: bool,
+    },
+    InstallMcp {
+        client: Client,
+        print: bool,
+    },
+    Mcp(Mcp),
+    /// One call of a tool, which the server of `mcp` hands to a process of its own.
+    McpCall,
+    Doctor(Doctor),
+    /// How the doctor asks a second process which locks on a file it is granted.
+    SecondProcess(PathBuf),
+    /// One part in the doctor's look at locks between two machines.
+    BetweenHosts(Part),
+    Completions {
+        shell: Shell,
+    },
+    Manual {
+        folder: Option<PathBuf>,
+    },
+    /// Help or a version, to be printed as data.
+    Text(String),
+}
+
+/// How all locks are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// A table on a terminal, and the lines that scripts know elsewhere.
+    Text,
+    Json,
+    /// A table that is drawn again every second.
+    Watch,
+}
+
+/// A shell that there are completions for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl Shell {
+    pub const NAMES: [&str; 3] = ["bash", "zsh", "fish"];
+
+    pub fn named(name: &str) -> Shell {
+        match name {
+            "bash" => Shell::Bash,
+            "zsh" => Shell::Zsh,
+            _ => Shell::Fish,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Acquire {
+    pub file: PathBuf,
+    pub wait: Wait,
+    pub terms: Terms,
+    pub client: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Release {
+    /// A lock ID, or a file.
+    pub lock: OsString,
+    pub wait: Wait,
+    pub force: bool,
+}
+
+#[derive(Debug)]
+pub struct With {
+    pub files: Vec<PathBuf>,
+    pub command: Vec<OsString>,
+    pub wait: Wait,
+    pub client: Option<String>,
+    /// The exit status if the lock is not free in time.
+    pub conflict_code: Option<u8>,
+}
+
+#[derive(Debug)]
+pub struct Update {
+    pub file: PathBuf,
+    pub change: Change,
+    pub backup: Option<Keep>,
+    /// What a missing file starts from, as JSON text.
+    pub create: Option<String>,
+    /// The revision that the file must have.
+    pub expected: Option<Expected>,
+    pub answer: Answer,
+    /// Whether the new content may be of another type than the old: an array in the place of an object.
+    pub may_change_type: bool,
+    pub effect: Effect,
+    /// What the new content has to fit.
+    pub schema: Option<SchemaOf>,
+    pub durability: Durability,
+    pub wait: Wait,
+    pub client: Option<String>,
+    pub layout: Layout,
+}
+
+/// The part of this machine where the doctor looks at locks between two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Hold,
+    Probe,
+}
+
+#[derive(Debug)]
+pub struct Merge {
+    pub base: PathBuf,
+    pub ours: PathBuf,
+    pub theirs: PathBuf,
+    pub rules: Rules,
+    pub json: bool,
+}
+
+/// What `mcp` is asked for.
+#[derive(Debug)]
+pub struct Mcp {
+    pub serves: Serves,
+    pub read_only: bool,
+}
+
+/// What `mcp` serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// The memory files below these directories; without any, below the usual ones.
+    Files { roots: Vec<PathBuf> },
+    /// One knowledge graph; without a file, that of `MEMORY_FILE_PATH`.
+    Graph { file: Option<PathBuf> },
+}
+
+#[derive(Debug)]
+pub struct Doctor {
+    /// Memory files, and folders of them; without any, the usual folder.
+    pub paths: Vec<PathBuf>,
+    pub json: bool,
+}
+
+/// What becomes of the new content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It goes into the file.
+    Write,
+    /// It is printed; on a terminal, what would change is.
+    Preview,
+    /// What would change is printed.
+    Difference,
+}
+
+/// What makes the new content of the old.
+#[derive(Debug)]
+pub enum Change {
+    Filter(Program),
+    /// A filter, run on null, whose outputs are added to a file of lines.
+    Append(Program),
+    /// An exported bash function.
+    Function(String),
+}
+
+#[derive(Debug)]
+pub struct Read {
+    /// In the order in which their values come; `-` is standard input. With anything but a filter there is one.
+    pub files: Vec<PathBuf>,
+    pub show: Show,
+    /// Whether to print the revision of the bytes with what is shown, as one JSON object.
+    pub with_revision: bool,
+    /// Whether to wait for writers.
+    pub locked: bool,
+    pub wait: Wait,
+}
+
+/// What to show of a file.
+#[derive(Debug)]
+pub enum Show {
+    /// Its bytes as they are.
+    Bytes,
+    /// Pretty-printed if its name ends in `.json`, otherwise its bytes.
+    Content(Style),
+    /// The revision of its bytes.
+    Revision,
+    /// What a filter makes of it.
+    Filtered { program: Program, style: Style, status_from_output: bool, input: Input },
+}
+
+/// How outputs are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    pub layout: Layout,
+    pub strings: Strings,
+    /// Whether all but ASCII is written in escapes.
+    pub ascii: bool,
+    /// Whether in colour; `None`: on a terminal.
+    pub color: Option<bool>,
+    /// Whether as a sequence of RFC 7464.
+    pub sequence: bool,
+}
+
+/// How strings among the outputs are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strings {
+    #[default]
+    Quoted,
+    /// As they are, each on a line.
+    Raw,
+    /// As they are, nothing between them.
+    Joined,
+    /// As they are, each ended by NUL.
+    NulEnded,
+}
+
+/// What the filter is run on: the values of the files, but for what is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    /// The lines of the text, as strings, in the place of its values.
+    pub raw: bool,
+    /// The parts of each value, as jq streams them.
+    pub stream: bool,
+    /// All of them at once, in one array, or one string.
+    pub slurp: bool,
+    /// `null`; they come by `input`.
+    pub null: bool,
+}
+
+#[derive(Debug)]
+pub struct Write {
+    pub file: PathBuf,
+    pub content: Content,
+    pub condition: Condition,
+    pub answer: Answer,
+    pub validate: bool,
+    /// What the content has to fit.
+    pub schema: Option<SchemaOf>,
+    pub backup: Option<Keep>,
+    pub locked: bool,
+    pub durability: Durability,
+    pub wait: Wait,
+    pub client: Option<String>,
+}
+
+/// Where the schema of a content is.
+#[derive(Debug)]
+pub enum SchemaOf {
+    File(PathBuf),
+    /// The content names it, as `$schema`.
+    Document,
+}
+
+/// Over which content a write may go.
+#[derive(Debug)]
+pub enum Condition {
+    Any,
+    /// Only over that of this revision.
+    Revision(Expected),
+    /// Over any, merged with what has become of this one.
+    Base(Base),
+}
+
+/// What a new content was made from.
+#[derive(Debug)]
+pub enum Base {
+    File(PathBuf),
+    /// Itself.
+    Content(Vec<u8>),
+    Revision(Expected),
+}
+
+/// What a write prints on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    None,
+    /// The new revision.
+    Revision,
+    /// What has become of the write, as JSON.
+    Json,
+}
+
+/// Where the new content comes from.
+#[derive(Debug)]
+pub enum Content {
+    StandardInput,
+    Text(String),
+    /// The backup of this number.
+    Backup(u32),
+}
+
+/// A filter and all that belongs to it.
+#[derive(Debug)]
+pub struct Program {
+    pub source: Source,
+    pub libraries: Vec<PathBuf>,
+    pub named: Vec<(String, Binding)>,
+    pub positional: Vec<Positional>,
+    /// For how long it may run.
+    pub time_limit: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub enum Source {
+    Text(String),
+    File(PathBuf),
+}
+
+/// Where the value of a variable comes from.
+#[derive(Debug)]
+pub enum Binding {
+    Text(String),
+    Json(String),
+    /// A file's JSON values, as an array.
+    JsonFile(PathBuf),
+    /// A file's text.
+    TextFile(PathBuf),
+}
+
+#[derive(Debug)]
+pub enum Positional {
+    Text(String),
+    Json(String),
+}
+
+impl Program {
+    /// The filter that changes nothing.
+    pub fn identity() -> Self {
+        let source = Source::Text(".".to_owned());
+        Program { source, libraries: Vec::new(), named: Vec::new(), positional: Vec::new(), time_limit: None }
+    }
+}
