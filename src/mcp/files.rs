@@ -206,6 +206,10 @@ impl Service for Files {
     }
 
     fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Outcome> {
+        let tools = self.tools();
+        if let Err(why) = tools::check(&tools, tool, arguments) {
+            return Some(Outcome::Failed(why));
+        }
         let result = match tool {
             "memory_list" => Ok(self.list()),
             "memory_read" => self.read_file(arguments, ticket),

@@ -55,7 +55,7 @@ pub fn of_files(read_only: bool) -> Vec<Value> {
                 "Replace a whole memory file with what was made from base_revision; changes of others since then are merged in",
                 &json!({
                     "file": file,
-                    "content": text("The new document as JSON text"),
+                    "content": { "description": "The new document, or its JSON text" },
                     "base_revision": text("The revision that memory_read gave; without it, only a new file is written"),
                 }),
                 &["file", "content"],
@@ -73,6 +73,30 @@ pub fn of_files(read_only: bool) -> Vec<Value> {
         ]);
     }
     tools
+}
+
+/// Refuses arguments that a tool does not have, or of another type: a misspelled condition is not to be passed over.
+pub fn check(tools: &[Value], tool: &str, arguments: &Value) -> Result<(), String> {
+    let Some(known) = tools.iter().find(|known| known["name"] == tool) else { return Ok(()) };
+    let known = &known["inputSchema"]["properties"];
+    for (name, value) in arguments.as_object().into_iter().flatten() {
+        let Some(argument) = known.get(name) else {
+            let names: Vec<&str> = known.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+            return Err(format!("{tool} has no argument '{name}'; it has: {}", names.join(", ")));
+        };
+        let is_right = match argument["type"].as_str() {
+            Some("string") => value.is_string(),
+            Some("boolean") => value.is_boolean(),
+            Some("integer") => value.is_u64(),
+            Some("object") => value.is_object(),
+            _ => true,
+        };
+        if !is_right {
+            let wanted = argument["type"].as_str().unwrap_or_default();
+            return Err(format!("'{name}' of {tool} is to be of type {wanted}, and is {value}"));
+        }
+    }
+    Ok(())
 }
 
 /// The tools of `@modelcontextprotocol/server-memory`, with its names, arguments and results.

@@ -100,6 +100,10 @@ fn what_is_refused_is_told_and_changes_nothing() {
     let stale = json!({ "file": "x.json", "filter": ".n = 2", "if_revision": "000000000000" });
     refused(&update(stale), &["has changed since revision 000000000000"]);
     refused(&update(json!({ "file": "x.json", "filter": "halt" })), &["halt"]);
+    let misspelled = json!({ "file": "x.json", "filter": ".n = 2", "if_revison": "000000000000" });
+    refused(&update(misspelled), &["no argument 'if_revison'", "if_revision"]);
+    let of_wrong_type = json!({ "file": "x.json", "filter": ".n = 2", "dry_run": "yes" });
+    refused(&update(of_wrong_type), &["'dry_run'", "boolean"]);
     sandbox.holds("memory/x.json", "{\"n\": 1}\n");
     assert!(!sandbox.path("memory/new.json").exists());
 }
