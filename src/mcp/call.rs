@@ -32,7 +32,7 @@ const MEMORY: u64 = 2 << 30;
 /// How long a filter may run.
 const TIME: Duration = Duration::from_secs(10);
 /// How many backups of a file are kept.
-const BACKUPS: Keep = Keep::UpTo(9);
+const BACKUPS: Keep = Keep::UpTo(3);
 
 /// What the server tells, and the client's own arguments.
 struct Call {
