@@ -18,9 +18,11 @@ def section(root, client, title):
 def follow(room, title):
     """Does what a section says, in the repository's folder."""
     text, did = section(room.root, room.client, title), 0
-    for before, kind, block in re.findall(r"((?:^(?!```).*\n)*)^```(sh|json|toml)\n(.*?)^```", text, re.M | re.S):
+    # The parts of a text with fences are by turns prose and blocks.
+    parts = re.split(r"^```(.*)$", text, flags=re.M)
+    for before, kind, block in zip(parts[0::4], parts[1::4], parts[2::4]):
         did += 1
-        block = block.replace("/home/me", str(room.home))
+        block = block.lstrip("\n").replace("/home/me", str(room.home))
         if kind == "sh":
             room.must(f"set -e\n{block}", room.root)
             continue
@@ -30,7 +32,7 @@ def follow(room, title):
         if kind == "json":
             file.write_text(json.dumps(merged(json.loads(old or "{}"), json.loads(block))))
         else:
-            file.write_text(f"{old}\n{block}")
+            file.write_text(f"{old.rstrip()}\n{block}")
     assert did, f"docs/clients/{room.client.name}.md, '{title}': nothing to do"
 
 

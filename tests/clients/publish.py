@@ -18,7 +18,7 @@ a package registry and has not been tried.
 """
 
 
-def write(page, clients, rows):
+def write(page, clients, peers, rows):
     """The page anew: a table of what each client was tried with, and one of what they did together."""
     names = [client.name for client in clients]
     lines = ["| " + " | ".join(["", *(f"{client.title} {client.version}" for client in clients)]) + " |", "|---" * (len(names) + 1) + "|"]
@@ -30,5 +30,9 @@ def write(page, clients, rows):
               f"All clients of the table run at the same time. Each makes {crowd.UPDATES} updates in its shell, or {crowd.CALLS} calls at once",
               "of a memory server that it has started for itself; all work on one file.", "", "| | |", "|---|---|"]
     lines += [f"| {scene} | {detail or verdict} |" for verdict, client, scene, detail in rows if client == "together"]
+    lines += ["", "## Other clients of the protocol", "",
+              "They need no model, and judge what `memlatch mcp` answers by the protocol alone.", "", "| | | |", "|---|---|---|"]
+    for peer in peers:
+        lines += [f"| {peer} | {scene} | {cells[peer.name, scene]} |" for _, client, scene, _ in rows if client == peer.name]
     command = "tests/clients/run --publish"
     page.write_text(HEAD.format(command=command) + "\n".join(lines) + "\n")

@@ -32,7 +32,8 @@ class Room:
         commands = self.home / ".local/bin"
         for name in ("memlatch", "memory-update", "memory-read", "atomic-write", "file-lock"):
             (commands / name).symlink_to(memlatch)
-        (commands / client.command).symlink_to(client.npm.find())
+        if client.command:
+            (commands / client.command).symlink_to(client.npm.find())
         # As Debian's ~/.profile has it; Codex runs commands in a login shell.
         (self.home / ".profile").write_text('PATH="$HOME/.local/bin:$PATH"\n')
 
