@@ -73,6 +73,9 @@ fn variables_are_checked_as_strictly() {
     sandbox.write("bad", "1 NaN");
     sandbox.line("memory-update a.json .x=$v --slurpfile v bad").ends(1).refuses().tells(["bad"]);
     sandbox.holds("a.json", "{}");
+    // A byte order mark is passed over, as at the start of a document.
+    sandbox.write("marked", "\u{feff}1 2");
+    sandbox.line("memory-read a.json -c $v --slurpfile v marked").succeeds().prints("[1,2]\n");
 }
 
 #[test]

@@ -44,6 +44,11 @@ fn a_program_nested_too_deeply_is_an_error() {
         around("1 + ", ""),
         around("null // ", ""),
         around("", "?"),
+        format!("({}) |= 1", vec![".a"; LEVELS].join("|")),
+        format!(".{}", "[(0,1)]?".repeat(LEVELS)),
+        format!("{{{}}}", vec!["a:1"; LEVELS].join(",")),
+        format!("\"{}\"", "\\(1)".repeat(LEVELS)),
+        format!("f({})", vec!["1"; LEVELS].join(";")),
         format!(". as {}$x{} | 1", "[".repeat(LEVELS), "]".repeat(LEVELS)),
         format!(". as $x {} | 1", "?// $x ".repeat(LEVELS)),
     ];
@@ -59,7 +64,8 @@ fn long_chains_are_not_deep() {
     const LINKS: usize = 20_000;
     for (program, wanted) in [
         (format!(".{}", ".a".repeat(LINKS)[1..].to_owned()), "null".to_owned()),
-        (format!("{} | 1", ["."; LINKS].join(" | ")), "1".to_owned()),
+        (format!("{} | 1", ["."; LINKS / 4].join(" | ")), "1".to_owned()),
+        (format!("{{{}}} | length", vec!["a:1"; LINKS / 4].join(",")), "1".to_owned()),
         (format!("[{}] | length", ["."; LINKS].join(",")), LINKS.to_string()),
         (format!("[{}] | length", ["1"; LINKS].join(",")), LINKS.to_string()),
     ] {

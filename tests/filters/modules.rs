@@ -17,6 +17,7 @@ fn library() -> tempfile::TempDir {
         ("data.json", "{\"a\": 1} {\"a\": 2}"),
         ("broken.jq", "def x:"),
         ("main.jq", "."),
+        ("outer.jq", "include \"one\"; def outer: name;"),
         ("packed/jq/main.jq", "def name: \"packed\";"),
         // a call to itself in the key of a pattern
         (
@@ -83,6 +84,9 @@ fn metadata_says_where_and_how_to_load() {
     let library = folder.path();
     gives(library, "import \"packed\" as m; m::name", &["\"packed\""]);
     gives(library, "import \"data\" as $d {raw: true}; $d", &["\"{\\\"a\\\": 1} {\\\"a\\\": 2}\""]);
+    // What an included module includes is its own.
+    is_refused(library, "include \"outer\"; name", "name/0 is not defined");
+    gives(library, "include \"outer\"; outer", &["\"one\""]);
     gives(library, "import \"none\" as m {optional: true}; import \"none\" as $d {optional: true}; 1", &["1"]);
     is_refused(library, "import \"none\" as m {optional: true}; m::name", "m::name/0 is not defined");
     is_refused(library, "import \"one\" as m {search: \"./elsewhere\"}; 1", "module not found: one");

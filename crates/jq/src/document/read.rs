@@ -21,13 +21,15 @@ pub fn parse(bytes: Vec<u8>) -> Result<Value, DocumentError> {
     Ok(Reader { text: &text, at: found.start, level: 0 }.value())
 }
 
-/// Reads all documents of a text that holds any number of them, as strictly.
+/// Reads all documents of a text that holds any number of them, as strictly. A byte order mark before the first is passed
+/// over.
 ///
 /// # Errors
 /// What [`super::check()`] refuses, but for there being none or several.
 pub fn parse_all(bytes: &[u8]) -> Result<Vec<Value>, DocumentError> {
     let text = utf8(bytes)?;
-    values(text)?.into_iter().map(|place| parse(bytes[place].to_vec())).collect()
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    values(text)?.into_iter().map(|place| parse(text.as_bytes()[place].to_vec())).collect()
 }
 
 /// The outermost level of a slice, everything below still as text.

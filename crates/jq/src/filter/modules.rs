@@ -94,7 +94,12 @@ impl<'s> Units<'s> {
         };
         let data = import.name.filter(|n| n.starts_with('$'));
         let extension = if data.is_some() { "json" } else { "jq" };
-        let found = self.search(&self.all[importer].folder, &import.path, meta.as_ref(), extension);
+        let own = meta.as_ref().and_then(|m| m.as_object().and_then(|o| o.get("search").cloned()));
+        let places = match own {
+            Some(list) => places_of(&list, &self.all[importer].folder),
+            None => std::iter::once(PathBuf::from(".")).chain(self.places()).collect(),
+        };
+        let found = search(&places, &import.path, extension);
         if found.is_err() && is("optional") {
             return Ok(None);
         }
@@ -152,33 +157,9 @@ impl<'s> Units<'s> {
         Ok(())
     }
 
-    /// The file of a module: in the working directory and then in the library directories, or where the import's own
-    /// metadata says.
-    fn search(&self, folder: &Path, name: &str, meta: Option<&Value>, extension: &str) -> Result<PathBuf, String> {
-        let relative = Path::new(name);
-        if relative.is_absolute() || name.contains("..") {
-            return Err(format!("Relative paths to modules may not traverse to parent directories ({name})"));
-        }
-        let own = meta.and_then(|m| m.as_object().and_then(|o| o.get("search").cloned()));
-        // A `search` of the import's own is instead of all other places.
-        let places: Vec<PathBuf> = match own {
-            None => std::iter::once(PathBuf::from(".")).chain(self.libraries.iter().map(|p| expand(p))).collect(),
-            Some(list) => {
-                let list = list.clone().into_items().unwrap_or_else(|one| vec![one]);
-                list.iter().filter_map(Value::as_str).map(|place| from_folder(folder, place)).collect()
-            }
-        };
-        for place in places {
-            let base = place.join(relative);
-            let file = PathBuf::from(format!("{}.{extension}", base.display()));
-            let last = relative.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let main = base.join(format!("jq/main.{extension}"));
-            let nested = base.join(format!("{last}.{extension}"));
-            if let Some(found) = [file, main, nested].into_iter().find(|p| p.is_file()) {
-                return Ok(found);
-            }
-        }
-        Err(format!("module not found: {name}"))
+    /// The directories of libraries.
+    fn places(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.libraries.iter().map(|path| expand(path))
     }
 
     // What the linker asks
@@ -224,7 +205,8 @@ impl<'s> Units<'s> {
                 Link::Include(module) => Some(*module),
                 _ => None,
             });
-            includes.find_map(|module| self.find(module, usize::MAX, name, arity))
+            // What a module includes is its own, and no part of what it offers.
+            includes.find_map(|module| in_unit(module, usize::MAX, name))
         })
     }
 
@@ -252,6 +234,31 @@ impl<'s> Units<'s> {
     }
 }
 
+/// The file of a module in the first of the directories that has it.
+fn search(places: &[PathBuf], name: &str, extension: &str) -> Result<PathBuf, String> {
+    let relative = Path::new(name);
+    if relative.is_absolute() || name.contains("..") {
+        return Err(format!("Relative paths to modules may not traverse to parent directories ({name})"));
+    }
+    let last = relative.file_name().unwrap_or_default().to_string_lossy();
+    for place in places {
+        let base = place.join(relative);
+        let file = PathBuf::from(format!("{}.{extension}", base.display()));
+        let main = base.join(format!("jq/main.{extension}"));
+        let nested = base.join(format!("{last}.{extension}"));
+        if let Some(found) = [file, main, nested].into_iter().find(|p| p.is_file()) {
+            return Ok(found);
+        }
+    }
+    Err(format!("module not found: {name}"))
+}
+
+/// The directories of an import's own `search`, which are instead of all others.
+fn places_of(list: &Value, folder: &Path) -> Vec<PathBuf> {
+    let list = list.clone().into_items().unwrap_or_else(|one| vec![one]);
+    list.iter().filter_map(Value::as_str).map(|place| from_folder(folder, place)).collect()
+}
+
 /// A place that an import names: `.` is the working directory, as in jq; others start at the importing file's directory.
 fn from_folder(folder: &Path, place: &str) -> PathBuf {
     match place {
@@ -276,14 +283,15 @@ fn expand(path: &Path) -> PathBuf {
 }
 
 /// `modulemeta`: a module's metadata with what it imports and defines.
-pub fn describe(name: &Value, search: &Value) -> Result<Value, Failure> {
+pub fn describe(name: &Value, libraries: &Value) -> Result<Value, Failure> {
     let Some(name) = name.as_str() else {
         return Err("modulemeta input module name must be a string".into());
     };
-    let libraries = search.as_array().map(|a| a.iter().filter_map(Value::as_str).map(PathBuf::from).collect());
+    let libraries = libraries.as_array().into_iter().flat_map(|a| a.iter()).filter_map(Value::as_str);
+    let libraries: Vec<_> = libraries.map(|path| expand(Path::new(path))).collect();
     let names = Names::new();
-    let units = Units::new(&names, libraries.unwrap_or_default());
-    let path = units.search(Path::new("."), name, None, "jq").map_err(Value::from)?;
+    // jq looks in the libraries only.
+    let path = search(&libraries, name, "jq").map_err(Value::from)?;
     let text = std::fs::read_to_string(&path).map_err(|e| Value::from(format!("{}: {e}", path.display())))?;
     let file = path.display().to_string();
     let module = Parser::new(&text, &file, &names).module().map_err(|e| Value::from(e.what))?;

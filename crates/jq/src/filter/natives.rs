@@ -309,7 +309,7 @@ static TABLE: &[(&str, &str, Run)] = &[
     ("have_decnum", "", |_| give(Ok(Value::Bool(true)))),
     ("have_literal_numbers", "", |_| give(Ok(Value::Bool(true)))),
     ("get_search_list", "", |cv| give(Ok(world(&cv).search_list.clone()))),
-    ("get_prog_origin", "", |cv| give(Ok(world(&cv).origin.clone()))),
+    ("get_prog_origin", "", |cv| give(Ok(resolved(&world(&cv).origin)))),
     ("get_jq_origin", "", |_| give(Ok(executable_folder()))),
     ("modulemeta", "", |cv| give(super::modules::describe(&cv.1, &world(&cv).search_list))),
     ("infinite", "", |_| give(Ok(Value::Number(f64::INFINITY)))),
@@ -330,6 +330,12 @@ fn builtins() -> Value {
     let public = |(name, _): &(&str, usize)| !name.starts_with(['!', '@', '_']);
     let all = defined.chain(native).chain(core).filter(public);
     all.map(|(name, arity)| Value::from(format!("{name}/{arity}"))).collect()
+}
+
+/// A directory without links and `..`, as jq tells it.
+fn resolved(directory: &Value) -> Value {
+    let path = directory.as_str().and_then(|path| std::fs::canonicalize(path).ok());
+    path.map_or_else(|| directory.clone(), |path| Value::from(path.to_string_lossy().into_owned()))
 }
 
 fn executable_folder() -> Value {

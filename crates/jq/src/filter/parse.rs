@@ -395,6 +395,7 @@ impl<'s> Parser<'s> {
 
     fn pipe(&mut self, commas: bool) -> Parsed<Expr<'s>> {
         self.nested(|parser| {
+            let depth = parser.depth;
             let mut stages = Vec::new();
             loop {
                 if parser.token == Token::Word("def") {
@@ -410,7 +411,10 @@ impl<'s> Parser<'s> {
                 if !parser.op("|") {
                     break;
                 }
+                // An update goes through the stages one inside the other.
+                parser.descend(1)?;
             }
+            parser.depth = depth;
             Ok(match stages.len() {
                 0..LONG_CHAIN => stages.into_iter().rev().reduce(|right, left| pipe(left, right)).unwrap_or(Term::Id),
                 _ => balanced(stages, BinaryOp::Pipe(None)),
@@ -559,6 +563,10 @@ impl<'s> Parser<'s> {
                 }
                 _ => return Ok(term),
             };
+            if !is_constant_part(&part) {
+                // Its outputs are a loop around the rest of the path.
+                self.descend(1)?;
+            }
             let mut opt = Opt::Essential;
             while self.op("?") {
                 opt = Opt::Optional;
@@ -692,15 +700,18 @@ impl<'s> Parser<'s> {
             Token::Word(name) => {
                 self.advance();
                 let mut args = Vec::new();
+                let depth = self.depth;
                 if self.op("(") {
                     loop {
                         args.push(self.query()?);
+                        self.descend(1)?;
                         if !self.op(";") {
                             break;
                         }
                     }
                     self.expect(")")?;
                 }
+                self.depth = depth;
                 Ok(match (name, args.is_empty()) {
                     // Any JSON text is a "number" to our values.
                     ("null" | "true" | "false", true) => Term::Num(name),
@@ -901,13 +912,17 @@ impl<'s> Parser<'s> {
 
     fn object(&mut self) -> Parsed<Expr<'s>> {
         self.advance();
+        let depth = self.depth;
         let mut members = Vec::new();
         while self.token != Token::Op("}") {
             members.push(self.member()?);
+            // The combinations of all members' outputs are loops inside each other.
+            self.descend(1)?;
             if !self.op(",") {
                 break;
             }
         }
+        self.depth = depth;
         match self.op("}") {
             true => Ok(Term::Obj(members)),
             false if self.token == Token::End => self.unexpected(""),
@@ -985,6 +1000,7 @@ impl<'s> Parser<'s> {
 
     fn string(&mut self, format: Option<&'s str>) -> Parsed<Expr<'s>> {
         let open = self.start;
+        let depth = self.depth;
         let mut parts = Vec::new();
         loop {
             let rest = &self.text[self.at..];
@@ -1004,6 +1020,7 @@ impl<'s> Parser<'s> {
                 [b'"', ..] => {
                     self.at += 1;
                     self.advance();
+                    self.depth = depth;
                     return Ok(Term::Str(None, parts));
                 }
                 [b'\\', b'(', ..] => {
@@ -1018,6 +1035,8 @@ impl<'s> Parser<'s> {
                         inner = pipe(inner, Term::Call(format, Vec::new()));
                     }
                     parts.push(StrPart::Term(inner));
+                    // As with members: the outputs of all parts are combined by loops inside each other.
+                    self.descend(1)?;
                 }
                 _ => self.escape(&mut parts)?,
             }
@@ -1150,6 +1169,13 @@ pub fn is_constant(term: &Expr<'_>) -> bool {
             members.iter().all(constant)
         }
         _ => false,
+    }
+}
+
+fn is_constant_part(part: &Part<Expr<'_>>) -> bool {
+    match part {
+        Part::Index(i) => is_constant(i),
+        Part::Range(from, upto) => [from, upto].into_iter().flatten().all(is_constant),
     }
 }
 
