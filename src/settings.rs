@@ -1,5 +1,7 @@
 //! The environment variables, one function each. Unset and empty are the same, as in the shell's `${NAME:-default}`.
 
+#![expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+
 use crate::{document::colors::Colors, lock::lease::Owner};
 use memlatch_os::paths::shown;
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};

@@ -1,5 +1,7 @@
 //! Searches the model of the lock protocol, which is a package of its own: see `tests/model/Cargo.toml` for the reason.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the rules are for the product")]
+
 use std::process::Command;
 
 #[test]

@@ -84,6 +84,7 @@ fn attributes(file: &Path) -> Result<String, Failure> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "git has no lock for its attributes, and reads them when it starts")]
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     fs::write(file, text).map_err(cannot("write", file))
 }

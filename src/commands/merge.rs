@@ -103,6 +103,7 @@ pub fn drive(request: &Merge, path: &Path, console: &Console) -> Result<Exit, Fa
         let (merged, word) = merged;
         tell_of_giving_up(&merged, console);
         let text = form.text(&merged, &word).map_err(Failure::from_output)?;
+        #[expect(clippy::disallowed_methods, reason = "git's own temporary file")]
         fs::write(&request.ours, text)
             .map_err(|error| Failure::failed(format!("cannot write '{}': {error}", shown(&request.ours))))?;
         if merged.conflicts.is_empty() {

@@ -102,6 +102,7 @@ fn watched<T>(
                     limit.as_secs_f64()
                 ));
                 give_up(&failure);
+                #[expect(clippy::disallowed_methods, reason = "nothing else stops a filter whose time is up")]
                 process::exit(failure.kind.exit_code().into());
             }
         };

@@ -41,6 +41,7 @@ pub fn pages(folder: Option<&Path>, console: &Console) -> Result<Exit, Failure> 
     fs::create_dir_all(folder).map_err(cannot(folder))?;
     for page in &pages {
         let file = folder.join(page.file());
+        #[expect(clippy::disallowed_methods, reason = "a page can be made again")]
         fs::write(&file, &page.text).map_err(cannot(&file))?;
     }
     for tool in Tool::ALL {

@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows how memlatch works inside, but for `tidy`, which holds the code to its architecture.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the rules are for the product")]
+
 mod advice;
 mod atomic_write;
 mod attributes;

@@ -103,11 +103,6 @@ fn operating_systems_differ_in_one_crate_alone() {
 }
 
 #[test]
-fn report_alone_prints() {
-    only_in(&["src/report.rs"], &["println!", "eprintln!", "print!", "eprint!", "dbg!"]);
-}
-
-#[test]
 fn one_file_knows_the_terminal() {
     only_in(&["src/report/terminal.rs", "crates/os/src/"], &["termios", "tcgetattr", "tcsetattr", "tcgetwinsize"]);
 }
@@ -119,16 +114,8 @@ fn the_command_line_alone_knows_clap() {
 }
 
 #[test]
-fn settings_alone_reads_the_environment() {
-    // `$ENV` and the search path of modules are the language's own.
-    only_in(&["src/settings.rs", "crates/jq/src/filter/"], &["env::var", "env::var_os", "env::vars", "env::vars_os"]);
-}
-
-#[test]
 fn the_exit_codes_stand_in_one_place() {
     only_in(&["src/failure.rs"], &["75", "126", "127", "141"]);
-    // Nothing but the end of the process stops a filter whose time is up.
-    only_in(&["src/main.rs", "src/commands/program.rs"], &["process::exit", "process::abort"]);
 }
 
 #[test]

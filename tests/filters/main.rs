@@ -1,5 +1,7 @@
 //! The filter language: jq's own tests, our own table, and a comparison with a real jq.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the rules are for the product")]
+
 mod conformance;
 mod differential;
 mod limits;

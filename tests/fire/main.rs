@@ -3,6 +3,8 @@
 //!
 //! `docs/reliability.md` lists what is promised, the test here that tries to break it, and the figures. The storms are
 //! short by default; `MEMLATCH_FIRE_SECONDS=600 cargo test --test fire storm` makes each of them last so long.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the rules are for the product")]
 #![cfg(target_os = "linux")]
 
 #[expect(dead_code, reason = "the other test binary uses the rest")]

@@ -2,6 +2,8 @@
 //!
 //! Shows the whole of the crate's use: read, compile, run, write.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the rules are for the product")]
+
 use memlatch_jq::document::{self, Indent, Layout};
 use memlatch_jq::filter::{self, Input, Program};
 use std::{

@@ -125,6 +125,7 @@ pub fn clock_of(folder: &Path) -> io::Result<i64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the rules are for the product")]
 mod tests {
     use super::*;
 
