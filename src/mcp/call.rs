@@ -12,8 +12,10 @@ use crate::{
     lock::{self, Wait, target::Target},
     replace::{Durability, Keep},
     report::Console,
-    request::SchemaOf,
-    request::{Answer, Base, Binding, Change, Condition, Content, Effect, Program, Source, Update, Write},
+    request::{
+        Answer, Base, Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Effect, Program, SchemaOf, Source, Update,
+        Write,
+    },
     revision::{Expected, Revision},
     settings,
 };
@@ -124,7 +126,7 @@ fn update(call: &Call) -> Result<Update, Failure> {
     let filter = call.text("filter").unwrap_or_default().to_owned();
     let is_trial = call.is_set("dry_run");
     Ok(Update {
-        create: call.is_set("create").then(|| "{}".to_owned()),
+        create: call.is_set("create").then(|| DEFAULT_DOCUMENT.to_owned()),
         expected: call.revision("if_revision")?,
         answer: if is_trial { Answer::None } else { Answer::Json },
         effect: if is_trial { Effect::Difference } else { Effect::Write },
@@ -136,8 +138,14 @@ fn append(call: &Call) -> Result<Update, Failure> {
     let path = call.text("path").unwrap_or_default();
     let filter = format!("(\n{path}\n) |= (if . == null then [] else . end) + [$value]");
     let value = call.argument("value").map(as_text).unwrap_or_default();
+    if is_lines(&call.file()) && path.trim() == "." {
+        // One more line; the others stay where they are.
+        let program = call.program("$value".to_owned(), vec![("value".to_owned(), Binding::Json(value))]);
+        let appended = plain(call, Change::Append(program))?;
+        return Ok(Update { create: Some(DEFAULT_DOCUMENT.to_owned()), backup: None, ..appended });
+    }
     let program = call.program(filter, vec![("value".to_owned(), Binding::Json(value))]);
-    Ok(Update { create: Some("{}".to_owned()), ..plain(call, Change::Filter(program))? })
+    Ok(Update { create: Some(DEFAULT_DOCUMENT.to_owned()), ..plain(call, Change::Filter(program))? })
 }
 
 fn plain(call: &Call, change: Change) -> Result<Update, Failure> {
@@ -201,7 +209,7 @@ fn read(call: &Call, console: &Console) -> Result<Exit, Failure> {
     let ready = program::prepare(&call.program(text, call.named()), InputName::default())?;
     let (target, bytes) = load(&file, console)?;
     let revision = Revision::of(Some(&bytes)).to_string();
-    let input = match file.extension().is_some_and(|ending| ending != "json") {
+    let input = match is_lines(&file) {
         // JSON Lines: the filter is run on each line, as memory-read does.
         true => {
             let lines = document::lines::parse_lines(&bytes);
@@ -236,6 +244,10 @@ fn load(file: &Path, console: &Console) -> Result<(Target, Vec<u8>), Failure> {
     let missing = || commands::missing(&target, "memory_list names the files that there are");
     let bytes = condition::current(&target)?.ok_or_else(missing)?;
     Ok((target, bytes))
+}
+
+fn is_lines(file: &Path) -> bool {
+    Form::of(file) == Form::Lines
 }
 
 /// Takes so much and no more.

@@ -426,3 +426,23 @@ fn every_answer_of_a_tool_fits_the_schema_that_is_told_of() {
         }
     }
 }
+
+#[test]
+fn json_lines_are_read_one_by_one_and_changed_as_a_list() {
+    let sandbox = with_memory();
+    sandbox.write("memory/log.jsonl", "{\"id\":1}\n{\"id\":2}\n");
+    let ask = |tool: &str, more: Value| {
+        let mut arguments = json!({ "file": "log.jsonl" });
+        arguments.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        one(&sandbox, SERVER, tool, &arguments)
+    };
+    assert_eq!(ask("memory_read", json!({ "filter": ".id" }))["structuredContent"]["values"], json!([1, 2]));
+    let appended = ask("memory_append", json!({ "path": ".", "value": { "id": 3 } }));
+    let now = sandbox.line("memory-read memory/log.jsonl --revision").succeeds().stdout();
+    assert_eq!(appended["structuredContent"]["revision"], now.trim(), "{appended}");
+    sandbox.holds("memory/log.jsonl", "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n");
+    ask("memory_update", json!({ "filter": "map(select(.id != 2))" }));
+    sandbox.holds("memory/log.jsonl", "{\"id\":1}\n{\"id\":3}\n");
+    one(&sandbox, SERVER, "memory_append", &json!({ "file": "new.jsonl", "path": ".", "value": 1 }));
+    sandbox.holds("memory/new.jsonl", "1\n");
+}
