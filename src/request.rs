@@ -2,6 +2,7 @@
 
 use crate::{
     document::Layout,
+    filter::Access,
     lock::{Wait, lease::Terms},
     mcp_entry::Client,
     replace::{Durability, Keep},
@@ -342,6 +343,8 @@ pub struct Program {
     pub positional: Vec<Positional>,
     /// For how long it may run.
     pub time_limit: Option<Duration>,
+    /// What it may see of the machine.
+    pub access: Access,
 }
 
 #[derive(Debug)]
@@ -371,6 +374,7 @@ impl Program {
     /// The filter that changes nothing.
     pub fn identity() -> Self {
         let source = Source::Text(".".to_owned());
-        Program { source, libraries: Vec::new(), named: Vec::new(), positional: Vec::new(), time_limit: None }
+        let access = Access::default();
+        Program { source, libraries: Vec::new(), named: Vec::new(), positional: Vec::new(), time_limit: None, access }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     commands::condition,
     document::{Indent, Layout},
     failure::Failure,
+    filter::Access,
     lock::{Wait, lease::Terms},
     multicall::{Call, Tool},
     replace::{Durability, Keep},
@@ -326,6 +327,7 @@ fn program(
         named: named(matches)?,
         positional,
         time_limit: seconds(matches, "eval-timeout")?,
+        access: Access::default(),
     }))
 }
 

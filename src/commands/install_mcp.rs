@@ -4,6 +4,7 @@ use super::{Exit, atomic_write, condition, memory_update, resolve};
 use crate::{
     document,
     failure::Failure,
+    filter::Access,
     lock::Wait,
     mcp_entry::{self, Client, NAME},
     replace::{Durability, Keep},
@@ -102,7 +103,8 @@ fn put_member(
         ("entry".to_owned(), Binding::Json(entry.to_string())),
     ];
     let source = Source::Text(format!(".[$member].{NAME} = $entry"));
-    let program = Program { source, libraries: Vec::new(), named, positional: Vec::new(), time_limit: None };
+    let access = Access::none();
+    let program = Program { source, libraries: Vec::new(), named, positional: Vec::new(), time_limit: None, access };
     make_folder(&file)?;
     let update = Update {
         file,

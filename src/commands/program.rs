@@ -30,8 +30,9 @@ pub fn prepare(program: &Program, input_name: InputName) -> Result<Ready, Failur
         named: named.collect::<Result<_, Failure>>()?,
         positional: positional.collect::<Result<_, Failure>>()?,
     };
-    let filter =
-        filter::compile(filter::Program { text, file, libraries: program.libraries.clone(), bindings, input_name })?;
+    let libraries = program.libraries.clone();
+    let access = program.access.clone();
+    let filter = filter::compile(filter::Program { text, file, libraries, bindings, input_name, access })?;
     Ok(Ready { filter, time_limit: program.time_limit })
 }
 

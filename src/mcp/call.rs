@@ -8,7 +8,7 @@ use crate::{
     commands::{self, Exit, atomic_write, condition, form::Form, lock_folder, memory_update, no_stack, program},
     document::{self, Indent, Layout},
     failure::Failure,
-    filter::{self, InputName, Value},
+    filter::{self, Access, InputName, Value},
     lock::{self, Wait, target::Target},
     replace::{Durability, Keep},
     report::Console,
@@ -98,10 +98,11 @@ impl Call {
         self.text(name).map(|text| Expected::parse(text).ok_or_else(|| wrong(text))).transpose()
     }
 
-    /// A filter without modules, which would be files of its own choice.
+    /// A filter that sees neither files nor the environment.
     fn program(&self, text: String, named: Vec<(String, Binding)>) -> Program {
         let source = Source::Text(text);
-        Program { source, libraries: Vec::new(), named, positional: Vec::new(), time_limit: Some(TIME) }
+        let (time_limit, access) = (Some(TIME), Access::none());
+        Program { source, libraries: Vec::new(), named, positional: Vec::new(), time_limit, access }
     }
 
     fn named(&self) -> Vec<(String, Binding)> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the rules are for the product")]
 
+mod access;
 mod conformance;
 mod differential;
 mod limits;

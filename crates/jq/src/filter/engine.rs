@@ -1,5 +1,6 @@
 //! Our values as jaq-core's values: what indexing, updating and arithmetic mean to the interpreter.
 
+use super::access::Access;
 use crate::document::read::lenient;
 use crate::value::{self, Bound, Failure, Key, Map, Str, Value};
 use jaq_core::box_iter::{BoxIter, box_once};
@@ -36,6 +37,7 @@ impl<'a> data::HasLut<'a, Engine> for Data<'a> {
 pub struct World {
     pub inputs: RefCell<Box<dyn Iterator<Item = Result<Value, String>>>>,
     pub input_name: super::InputName,
+    pub access: Rc<Access>,
     pub search_list: Value,
     pub origin: Value,
 }

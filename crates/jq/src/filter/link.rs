@@ -286,7 +286,8 @@ impl<'s> Linker<'s> {
         if let Some((_, value)) = variables.iter().rev().find(|(n, _)| n == &name[1..]) {
             self.global_variable(name, || value.clone());
         } else if name == "$ENV" {
-            self.global_variable(name, natives::environment);
+            let environment = self.units.access.environment();
+            self.global_variable(name, || environment);
         } else {
             return self.fail(scope, name, format!("{name} is not defined"));
         }

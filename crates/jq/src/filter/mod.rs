@@ -5,6 +5,7 @@
 //! jq-language definitions ([`definitions`]) and native functions ([`natives`]); jaq-core compiles
 //! and interprets the result over our values ([`engine`]). Only this folder knows jaq-core.
 
+mod access;
 mod dates;
 mod definitions;
 mod engine;
@@ -20,6 +21,7 @@ mod sorting;
 mod stack;
 
 pub use crate::value::Value;
+pub use access::{Access, Environment};
 pub use stack::on_large_stack;
 
 use crate::value::Map;
@@ -39,6 +41,8 @@ pub struct Program {
     pub bindings: Bindings,
     /// what `input_filename` gives
     pub input_name: InputName,
+    /// what it may see of the machine
+    pub access: Access,
 }
 
 /// Values for `$name` and `$ARGS`.
@@ -117,6 +121,7 @@ pub struct Filter {
     filter: jaq_core::Filter<Engine>,
     globals: Vec<Value>,
     input_name: InputName,
+    access: Rc<Access>,
     search_list: Value,
     origin: Value,
 }
@@ -129,20 +134,24 @@ const MAIN: &str = "memlatch_main";
 /// # Errors
 /// Syntax errors, undefined names, modules that are not found: all wrong usage.
 pub fn compile(program: Program) -> Result<Filter, CompileError> {
-    let Program { text, file, libraries, bindings, input_name } = program;
+    let Program { text, file, libraries, bindings, input_name, access } = program;
     let searched: Vec<PathBuf> = match libraries.is_empty() {
+        _ if !access.files => Vec::new(),
         true => modules::SEARCH.iter().map(PathBuf::from).collect(),
         false => libraries.into_iter().map(|p| p.canonicalize().unwrap_or(p)).collect(),
     };
     let search_list: Value = searched.iter().map(|p| Value::from(p.to_string_lossy().into_owned())).collect();
     let folder = file.as_ref().and_then(|f| f.parent()).map(PathBuf::from).unwrap_or_default();
     let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-    let origin = Value::from(folder.to_string_lossy().into_owned());
+    let origin = match access.files {
+        true => Value::from(folder.to_string_lossy().into_owned()),
+        false => Value::Null,
+    };
     let name = file.map_or("<top-level>".into(), |f| f.display().to_string());
     let variables = variables(bindings);
     let names = parse::Names::new();
 
-    let mut linker = link::Linker::new(&names, modules::Units::new(&names, searched), &variables);
+    let mut linker = link::Linker::new(&names, modules::Units::new(&names, searched, &access), &variables);
     let linked = (|| {
         let main = linker.units.add(&name, &text, folder, None)?;
         linker.units.include_home(main)?;
@@ -167,7 +176,7 @@ pub fn compile(program: Program) -> Result<Filter, CompileError> {
             return Err(CompileError { message: format!("cannot compile: {}", names.join(", ")) });
         }
     };
-    Ok(Filter { filter, globals, input_name, search_list, origin })
+    Ok(Filter { filter, globals, input_name, access: Rc::new(access), search_list, origin })
 }
 
 /// The variables that a program may use without defining them.
@@ -227,6 +236,7 @@ impl Filter {
         let world = World {
             inputs: RefCell::new(Box::new(inputs.map(Ok))),
             input_name: self.input_name.clone(),
+            access: self.access.clone(),
             search_list: self.search_list.clone(),
             origin: self.origin.clone(),
         };

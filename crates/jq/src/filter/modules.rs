@@ -1,5 +1,7 @@
 //! The texts that a program is made of: itself and the modules that it imports.
 
+use super::access::{Access, NO_FILES};
+use super::engine::World;
 use super::link::LinkError;
 use super::parse::{Expr, Function, Import, Names, Parser, SyntaxError, constant_value};
 use crate::document::read::lenient;
@@ -37,6 +39,7 @@ enum Link<'s> {
 pub struct Units<'s> {
     names: &'s Names,
     libraries: Vec<PathBuf>,
+    pub access: &'s Access,
     pub all: Vec<Unit<'s>>,
     /// modules that are being read: they must not import each other
     open: Vec<PathBuf>,
@@ -50,8 +53,8 @@ fn unplaced(what: String) -> LinkError {
 pub const SEARCH: [&str; 3] = ["~/.jq", "$ORIGIN/../lib/jq", "$ORIGIN/../lib"];
 
 impl<'s> Units<'s> {
-    pub fn new(names: &'s Names, libraries: Vec<PathBuf>) -> Self {
-        Self { names, libraries, all: Vec::new(), open: Vec::new() }
+    pub fn new(names: &'s Names, libraries: Vec<PathBuf>, access: &'s Access) -> Self {
+        Self { names, libraries, access, all: Vec::new(), open: Vec::new() }
     }
 
     /// Parses a text and everything that it imports; gives its index.
@@ -87,6 +90,13 @@ impl<'s> Units<'s> {
 
     /// What an import gives; nothing if its file is missing and it is `{optional: true}`.
     fn import(&mut self, importer: usize, import: &Import<'s>) -> Result<Option<Link<'s>>, LinkError> {
+        let refused = |what| LinkError {
+            unit: Some(importer),
+            error: SyntaxError { what, start: import.at, end: import.at + 6 },
+        };
+        if !self.access.files {
+            return Err(refused(NO_FILES.to_owned()));
+        }
         let meta = import.meta.as_ref().map(constant_value);
         let is = |name: &str| {
             let meta = meta.as_ref().and_then(Value::as_object);
@@ -96,17 +106,14 @@ impl<'s> Units<'s> {
         let extension = if data.is_some() { "json" } else { "jq" };
         let own = meta.as_ref().and_then(|m| m.as_object().and_then(|o| o.get("search").cloned()));
         let places = match own {
-            Some(list) => places_of(&list, &self.all[importer].folder),
+            Some(list) => self.places_of(&list, &self.all[importer].folder),
             None => std::iter::once(PathBuf::from(".")).chain(self.places()).collect(),
         };
         let found = search(&places, &import.path, extension);
         if found.is_err() && is("optional") {
             return Ok(None);
         }
-        let path = found.map_err(|what| LinkError {
-            unit: Some(importer),
-            error: SyntaxError { what, start: import.at, end: import.at + 6 },
-        })?;
+        let path = found.map_err(refused)?;
         if let Some(name) = data {
             let text = std::fs::read_to_string(&path).map_err(|e| unplaced(format!("{}: {e}", path.display())))?;
             let value = match is("raw") {
@@ -146,7 +153,7 @@ impl<'s> Units<'s> {
 
     /// Makes `~/.jq`, if that is a file, a part of the main program.
     pub fn include_home(&mut self, main: usize) -> Result<(), LinkError> {
-        let Some(home) = home() else {
+        let Some(home) = self.access.home.as_ref().filter(|_| self.access.files) else {
             return Ok(());
         };
         let path = home.join(".jq");
@@ -159,7 +166,18 @@ impl<'s> Units<'s> {
 
     /// The directories of libraries.
     fn places(&self) -> impl Iterator<Item = PathBuf> + '_ {
-        self.libraries.iter().map(|path| expand(path))
+        self.libraries.iter().map(|path| self.access.expand(path))
+    }
+
+    /// The directories of an import's own `search`, which are instead of all others: `.` is the working directory, as in jq,
+    /// and others start at the importing file's directory.
+    fn places_of(&self, list: &Value, folder: &Path) -> Vec<PathBuf> {
+        let list = list.clone().into_items().unwrap_or_else(|one| vec![one]);
+        let place = |place| match place {
+            "." => PathBuf::from("."),
+            place => folder.join(self.access.expand(Path::new(place))),
+        };
+        list.iter().filter_map(Value::as_str).map(place).collect()
     }
 
     // What the linker asks
@@ -253,42 +271,16 @@ fn search(places: &[PathBuf], name: &str, extension: &str) -> Result<PathBuf, St
     Err(format!("module not found: {name}"))
 }
 
-/// The directories of an import's own `search`, which are instead of all others.
-fn places_of(list: &Value, folder: &Path) -> Vec<PathBuf> {
-    let list = list.clone().into_items().unwrap_or_else(|one| vec![one]);
-    list.iter().filter_map(Value::as_str).map(|place| from_folder(folder, place)).collect()
-}
-
-/// A place that an import names: `.` is the working directory, as in jq; others start at the importing file's directory.
-fn from_folder(folder: &Path, place: &str) -> PathBuf {
-    match place {
-        "." => PathBuf::from("."),
-        place => folder.join(expand(Path::new(place))),
-    }
-}
-
-/// `~` and `$ORIGIN` at the start of a search path.
-fn expand(path: &Path) -> PathBuf {
-    if let Ok(rest) = path.strip_prefix("~")
-        && let Some(home) = std::env::var_os("HOME")
-    {
-        return Path::new(&home).join(rest);
-    }
-    if let Ok(rest) = path.strip_prefix("$ORIGIN")
-        && let Ok(executable) = std::env::current_exe()
-    {
-        return executable.parent().unwrap_or(Path::new("/")).join(rest);
-    }
-    path.to_path_buf()
-}
-
 /// `modulemeta`: a module's metadata with what it imports and defines.
-pub fn describe(name: &Value, libraries: &Value) -> Result<Value, Failure> {
+pub fn describe(name: &Value, world: &World) -> Result<Value, Failure> {
+    if !world.access.files {
+        return Err(NO_FILES.into());
+    }
     let Some(name) = name.as_str() else {
         return Err("modulemeta input module name must be a string".into());
     };
-    let libraries = libraries.as_array().into_iter().flat_map(|a| a.iter()).filter_map(Value::as_str);
-    let libraries: Vec<_> = libraries.map(|path| expand(Path::new(path))).collect();
+    let libraries = world.search_list.as_array().into_iter().flat_map(|a| a.iter()).filter_map(Value::as_str);
+    let libraries: Vec<_> = libraries.map(|path| world.access.expand(Path::new(path))).collect();
     let names = Names::new();
     // jq looks in the libraries only.
     let path = search(&libraries, name, "jq").map_err(Value::from)?;
@@ -316,9 +308,4 @@ pub fn describe(name: &Value, libraries: &Value) -> Result<Value, Failure> {
     let defs = module.functions.iter().map(|f| Value::from(format!("{}/{}", f.name, f.args.len())));
     map.insert("defs".into(), defs.collect());
     Ok(Value::object(map))
-}
-
-/// The user's own directory, where `~/.jq` is.
-fn home() -> Option<PathBuf> {
-    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }

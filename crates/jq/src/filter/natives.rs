@@ -291,7 +291,7 @@ static TABLE: &[(&str, &str, Run)] = &[
         match v.as_str() { Some(s) => remark(s), None => remark(&to_text(&v)) }
         Ok::<_, Failure>(v)
     })),
-    ("env", "", |_| give(Ok(environment()))),
+    ("env", "", |cv| give(Ok(world(&cv).access.environment()))),
     ("halt", "", |_| box_once(Err(Exn::halt(0)))),
     ("halt_error", "v", |mut cv| {
         let status = cv.0.pop_var();
@@ -310,8 +310,8 @@ static TABLE: &[(&str, &str, Run)] = &[
     ("have_literal_numbers", "", |_| give(Ok(Value::Bool(true)))),
     ("get_search_list", "", |cv| give(Ok(world(&cv).search_list.clone()))),
     ("get_prog_origin", "", |cv| give(Ok(resolved(&world(&cv).origin)))),
-    ("get_jq_origin", "", |_| give(Ok(executable_folder()))),
-    ("modulemeta", "", |cv| give(super::modules::describe(&cv.1, &world(&cv).search_list))),
+    ("get_jq_origin", "", |cv| give(Ok(world(&cv).access.executable_directory().map_or(Value::Null, |p| Value::from(p.to_string_lossy().into_owned()))))),
+    ("modulemeta", "", |cv| give(super::modules::describe(&cv.1, world(&cv)))),
     ("infinite", "", |_| give(Ok(Value::Number(f64::INFINITY)))),
     ("nan", "", |_| give(Ok(Value::Number(f64::NAN)))),
 ];
@@ -336,21 +336,6 @@ fn builtins() -> Value {
 fn resolved(directory: &Value) -> Value {
     let path = directory.as_str().and_then(|path| std::fs::canonicalize(path).ok());
     path.map_or_else(|| directory.clone(), |path| Value::from(path.to_string_lossy().into_owned()))
-}
-
-fn executable_folder() -> Value {
-    let folder = std::env::current_exe().ok().and_then(|p| p.parent().map(|p| p.to_path_buf()));
-    folder.map_or(Value::Null, |p| Value::from(p.to_string_lossy().into_owned()))
-}
-
-/// The environment as an object.
-pub fn environment() -> Value {
-    let mut map = Map::default();
-    for (name, value) in std::env::vars_os() {
-        let text = |s: std::ffi::OsString| s.to_string_lossy().into_owned();
-        map.insert(text(name).into(), Value::from(text(value)));
-    }
-    Value::object(map)
 }
 
 fn next_input<'a>(world: &World) -> Option<ValX<'a, Value>> {
