@@ -5,6 +5,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "`$ENV` and the home of modules are the language's own")]
 
+/// The examples of the crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 pub mod document;
 pub mod filter;
 pub mod value;
