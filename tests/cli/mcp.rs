@@ -136,6 +136,9 @@ fn a_filter_finds_neither_files_nor_secrets_in_the_environment() {
             &["not allowed"],
         );
     }
+    // The words alone mean nothing.
+    let field = one(&sandbox, SERVER, "memory_read", &json!({ "file": "x.json", "filter": "[.import, \"include\"]" }));
+    assert_eq!(field["structuredContent"]["values"], json!([[null, "include"]]));
     let asked = call(1, "memory_read", &json!({ "file": "x.json", "filter": "$ENV.API_KEY, env.API_KEY" }));
     let output = sandbox.line(SERVER).env("API_KEY", "hidden").stdin(asked + "\n").succeeds().stdout();
     assert_eq!(messages(&output)[0]["result"]["structuredContent"]["values"], json!([null, null]));
