@@ -40,7 +40,7 @@ pub fn places(matches: &ArgMatches, name: &str) -> Vec<usize> {
     if given { matches.indices_of(name).into_iter().flatten().collect() } else { Vec::new() }
 }
 
-/// An option that clap was not told of ([`Options::In`]) was not given.
+/// An option that clap was not told of (`Options::In`) was not given.
 fn if_defined<T>(found: Result<Option<T>, MatchesError>) -> Option<T> {
     match found {
         Ok(found) => found,

@@ -125,8 +125,9 @@ pub fn clock_of(folder: &Path) -> io::Result<i64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "the rules are for the product")]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "the rules are for the product")]
+
     use super::*;
 
     #[test]
