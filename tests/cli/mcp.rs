@@ -420,14 +420,29 @@ fn every_answer_of_a_tool_fits_the_schema_that_is_told_of() {
     for (name, arguments) in calls {
         let result = one(&sandbox, SERVER, name, &arguments);
         let tool = tools.as_array().expect("tools").iter().find(|tool| tool["name"] == name).expect("the tool");
-        let required = tool["outputSchema"]["required"].as_array().expect("members");
-        for member in required.iter().filter_map(Value::as_str) {
-            assert!(!result["structuredContent"][member].is_null(), "{name}: no {member} in {result}");
-        }
-        for name in tool["inputSchema"]["required"].as_array().expect("members").iter().filter_map(Value::as_str) {
-            assert!(!arguments[name].is_null() || name == "value", "{name} in {arguments}");
+        for (schema, document) in [("outputSchema", &result["structuredContent"]), ("inputSchema", &arguments)] {
+            sandbox.write("schema.json", tool[schema].to_string());
+            let check = ["atomic-write", "document.json", "--schema", "schema.json"];
+            sandbox.call(check).stdin(document.to_string()).succeeds();
         }
     }
+}
+
+#[test]
+fn files_are_resources_that_are_listed_and_read() {
+    let sandbox = with_memory();
+    sandbox.write("memory/log.jsonl", "1\n2\n");
+    let answers = session(&sandbox, SERVER, &[request(1, "resources/list", &json!({}))]);
+    let listed = answers[&1]["result"]["resources"].as_array().expect("resources").clone();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for (resource, (name, text)) in listed.iter().zip([("log.jsonl", "1\n2\n"), ("x.json", "{\"n\": 1}\n")]) {
+        assert!(resource["name"].as_str().is_some_and(|told| told.ends_with(name)), "{resource}");
+        let ask = request(2, "resources/read", &json!({ "uri": resource["uri"] }));
+        let read = &session(&sandbox, SERVER, &[ask])[&2]["result"]["contents"][0];
+        assert_eq!((read["uri"].clone(), read["text"].as_str()), (resource["uri"].clone(), Some(text)), "{read}");
+    }
+    let missing = request(3, "resources/read", &json!({ "uri": "memory://nowhere.json" }));
+    assert!(session(&sandbox, SERVER, &[missing])[&3]["error"]["code"].is_number());
 }
 
 #[test]
