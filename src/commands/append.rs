@@ -136,7 +136,7 @@ fn show_difference(target: &Target, seed: Option<&[u8]>, new: &[u8], console: &C
     let old = condition::current(target)?;
     let old_name = if old.is_some() { &name } else { "/dev/null" };
     let old = old.unwrap_or_default();
-    let kept = &old[..super::form::whole_lines(&old)];
+    let kept = &old[..Form::Lines.whole(&old)];
     let end: &[u8] = if kept.is_empty() || kept.ends_with(b"\n") { b"" } else { b"\n" };
     let after = [seed.filter(|_| old.is_empty()).unwrap_or(kept), end, new].concat();
     let (old, after) = (String::from_utf8_lossy(&old), String::from_utf8_lossy(&after));

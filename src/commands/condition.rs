@@ -152,7 +152,7 @@ fn base_content(base: &Base, current: Option<&[u8]>, target: &Target) -> Result<
 }
 
 fn parsed(text: &[u8], what: &str, target: &Target) -> Result<Value, Failure> {
-    Form::of(&target.given).values(text).map_err(|error| {
+    Form::of(&target.given).parse(text.to_vec()).map_err(|error| {
         Failure::failed(format!(
             "'{}' has changed since the base, and {what} is not JSON, so they cannot be merged: {error}",
             shown(&target.given)

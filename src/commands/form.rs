@@ -1,14 +1,17 @@
 //! How the values of a file stand in it, which its name tells.
 
-use super::way_back;
 use crate::{
-    document::{self, DocumentError, Layout, lines},
+    document::{
+        self, DocumentError, Layout,
+        lines::{self, Tail},
+    },
     failure::Failure,
     filter::Value,
     lock::target::Target,
+    replace,
     request::DEFAULT_DOCUMENT,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::paths::{quoted, shown};
 use std::{
     ffi::OsStr,
     io::{self, Write},
@@ -36,20 +39,25 @@ impl Form {
         }
     }
 
-    /// The whole content of a file as one value.
-    ///
-    /// # Errors
-    /// It is not JSON; the message says where, and how to get back what the file held.
-    pub fn parse(self, text: Vec<u8>, target: &Target) -> Result<Value, Failure> {
-        self.values(&text)
-            .map_err(|error| Failure::failed(format!("{}: {error}{}", shown(&target.given), way_back(target))))
+    /// How many bytes of a file's text count: all but a last line that a crash has cut off.
+    pub fn whole(self, text: &[u8]) -> usize {
+        match self {
+            Form::Lines => match lines::tail(text) {
+                Tail::Torn(start) => start,
+                Tail::Ended | Tail::Unended => text.len(),
+            },
+            Form::Document | Form::Sequence => text.len(),
+        }
     }
 
-    /// The same without a word on files.
-    pub fn values(self, text: &[u8]) -> Result<Value, DocumentError> {
+    /// A text as one value.
+    ///
+    /// # Errors
+    /// It is not JSON in this form.
+    pub fn parse(self, text: Vec<u8>) -> Result<Value, DocumentError> {
         match self {
-            Form::Lines => lines::parse_lines(&text[..whole_lines(text)]).map(|values| values.into_iter().collect()),
-            Form::Document | Form::Sequence => document::parse(text.to_vec()),
+            Form::Lines => lines::parse_lines(&text).map(|values| values.into_iter().collect()),
+            Form::Document | Form::Sequence => document::parse(text),
         }
     }
 
@@ -92,12 +100,18 @@ impl Form {
     }
 }
 
-/// How many bytes there are before a last line that a crash has cut off.
-pub fn whole_lines(text: &[u8]) -> usize {
-    match lines::tail(text) {
-        lines::Tail::Torn(start) => start,
-        lines::Tail::Ended | lines::Tail::Unended => text.len(),
-    }
+/// What the target holds is not JSON: where, and how to get back what it held.
+pub fn damaged(target: &Target, error: &DocumentError) -> Failure {
+    Failure::failed(format!("{}: {error}{}", shown(&target.given), way_back(target)))
+}
+
+/// How to get back what a damaged file held, if a backup has it.
+fn way_back(target: &Target) -> String {
+    let newest = replace::backups(&target.given).ok().and_then(|backups| backups.into_iter().next());
+    newest.map_or_else(String::new, |backup| {
+        let (name, file, number) = (shown(&backup.path), quoted(&target.given), backup.number);
+        format!("; '{name}' holds an earlier content; to put it back: atomic-write {file} --restore={number}")
+    })
 }
 
 /// What a writer says of the last line that it found cut off.

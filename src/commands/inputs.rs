@@ -1,76 +1,73 @@
 //! What a filter is run on: the values of one file or several, or of standard input, as lines, parts or one array.
 
 use super::{
-    form::{Form, whole_lines},
+    form::{self, Form},
     program,
 };
 use crate::{
-    document::{self, DocumentError, lines},
+    document::{self, lines},
     failure::Failure,
     filter::{self, InputName, Value},
+    lock::target::Target,
     request::Input,
 };
 use memlatch_os::paths::shown;
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 /// The text of a file, as one writer left it, or of standard input.
 pub struct Text {
-    /// The file's name as it was given; `-` for standard input.
-    pub name: Arc<str>,
-    /// What `input_filename` gives.
-    pub file: Option<Arc<str>>,
-    pub form: Form,
+    /// `None`: standard input.
+    pub target: Option<Target>,
     pub bytes: Vec<u8>,
-    /// What to add to the message if this is not what its form says.
-    pub way_back: String,
 }
 
 impl Text {
-    /// The values in the text.
-    ///
-    /// # Errors
-    /// The text is not JSON; the message says where, and how to get back what the file held.
-    pub fn values(&self) -> Result<Vec<Value>, Failure> {
-        let wrong = |error: DocumentError| {
-            Failure::failed(format!("{}: {error}{}", shown(Path::new(&*self.name)), self.way_back))
-        };
-        match self.form {
-            Form::Document => document::parse(self.bytes.clone()).map(|value| vec![value]),
-            Form::Lines => lines::parse_lines(&self.bytes[..whole_lines(&self.bytes)]),
-            Form::Sequence => {
-                // A single value, which most files hold, keeps the text of its numbers and strings.
-                let strict = document::parse(self.bytes.clone()).map(|value| vec![value]);
-                strict.or_else(|_| document::parse_all(&self.bytes))
-            }
-        }
-        .map_err(wrong)
+    /// How the values stand in it.
+    pub fn form(&self) -> Form {
+        self.target.as_ref().map_or(Form::Sequence, |target| Form::of(&target.given))
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> String {
+        self.target.as_ref().map_or_else(|| "standard input".to_owned(), |target| shown(&target.given))
     }
 
     /// What is to be said of a last line that is not whole.
     pub fn torn_line(&self) -> Option<String> {
-        let is_torn = self.form == Form::Lines && whole_lines(&self.bytes) < self.bytes.len();
-        is_torn.then(|| {
-            format!(
-                "{}: the last line is unfinished, as after a crash, and is left out; the next writer mends it",
-                self.name
-            )
+        (self.form().whole(&self.bytes) < self.bytes.len()).then(|| {
+            let name = self.name();
+            format!("{name}: the last line is unfinished, as after a crash, and is left out; the next writer mends it")
         })
     }
 
-    fn text_lines(&self) -> Vec<Value> {
-        let text = String::from_utf8_lossy(&self.bytes);
-        text.lines_of_any_end().map(Value::from).collect()
+    /// The values in the text.
+    ///
+    /// # Errors
+    /// The text is not JSON; the message says where, and how to get back what the file held.
+    pub fn values(self) -> Result<Vec<Value>, Failure> {
+        let form = self.form();
+        let Text { target, mut bytes } = self;
+        let values = match form {
+            Form::Document => document::parse(bytes).map(|value| vec![value]),
+            Form::Lines => {
+                bytes.truncate(form.whole(&bytes));
+                lines::parse_lines(&bytes)
+            }
+            Form::Sequence => document::parse_all(&bytes),
+        };
+        values.map_err(|error| match &target {
+            Some(target) => form::damaged(target, &error),
+            None => Failure::from(error).about("standard input"),
+        })
     }
-}
 
-/// Lines as jq reads them: `\r` belongs to the line.
-trait LinesOfAnyEnd {
-    fn lines_of_any_end(&self) -> impl Iterator<Item = &str>;
-}
+    fn string(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
 
-impl LinesOfAnyEnd for str {
-    fn lines_of_any_end(&self) -> impl Iterator<Item = &str> {
-        self.split_inclusive('\n').map(|line| line.strip_suffix('\n').unwrap_or(line))
+    /// What `input_filename` gives.
+    fn file(&self) -> Option<Arc<str>> {
+        self.target.as_ref().map(|target| target.given.to_string_lossy().into())
     }
 }
 
@@ -78,25 +75,14 @@ impl LinesOfAnyEnd for str {
 ///
 /// # Errors
 /// One of the texts is not JSON.
-pub fn of(texts: &[Text], input: Input, name: InputName) -> Result<filter::Input, Failure> {
-    let mut values: Vec<(Option<Arc<str>>, Value)> = Vec::new();
-    for text in texts {
-        let all = match (input.raw, input.slurp) {
-            (true, true) => vec![Value::from(String::from_utf8_lossy(&text.bytes).into_owned())],
-            (true, false) => text.text_lines(),
-            (false, _) => text.values()?,
-        };
-        for value in all {
-            let parts = if input.stream { program::parts(value)? } else { vec![value] };
-            values.extend(parts.into_iter().map(|part| (text.file.clone(), part)));
-        }
-    }
-    if input.slurp {
-        let last = texts.last().and_then(|text| text.file.clone());
-        let all = values.into_iter().map(|(_, value)| value);
-        let whole = if input.raw { joined(all) } else { all.collect() };
-        values = vec![(last, whole)];
-    }
+pub fn of(texts: Vec<Text>, input: Input, name: InputName) -> Result<filter::Input, Failure> {
+    let last = texts.last().and_then(Text::file);
+    let values = if input.raw && input.slurp {
+        vec![(last, Value::from(texts.iter().map(Text::string).collect::<String>()))]
+    } else {
+        let values = each(texts, input)?;
+        if input.slurp { vec![(last, values.into_iter().map(|(_, value)| value).collect())] } else { values }
+    };
     let values = Box::new(values.into_iter().map(move |(file, value)| {
         name.set(file);
         value
@@ -104,7 +90,21 @@ pub fn of(texts: &[Text], input: Input, name: InputName) -> Result<filter::Input
     Ok(if input.null { filter::Input::Null(values) } else { filter::Input::Each(values) })
 }
 
-fn joined(texts: impl Iterator<Item = Value>) -> Value {
-    let texts: Vec<Value> = texts.collect();
-    Value::from(texts.iter().filter_map(Value::as_str).map(ToString::to_string).collect::<String>())
+/// An input, and the file that it is of.
+type Placed = (Option<Arc<str>>, Value);
+
+/// The inputs one by one.
+fn each(texts: Vec<Text>, input: Input) -> Result<Vec<Placed>, Failure> {
+    let mut inputs = Vec::new();
+    for text in texts {
+        let file = text.file();
+        let values = match (input.raw, input.stream) {
+            // As in jq, `\r` belongs to the line.
+            (true, _) => text.string().split_terminator('\n').map(Value::from).collect(),
+            (false, true) => program::parts(text.values()?)?,
+            (false, false) => text.values()?,
+        };
+        inputs.extend(values.into_iter().map(|value| (file.clone(), value)));
+    }
+    Ok(inputs)
 }

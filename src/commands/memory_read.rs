@@ -6,7 +6,7 @@ use super::{
     inputs::{self, Text},
     lock_folder, missing, no_stack,
     printing::Printer,
-    program, refuse_special, resolve, unreadable, way_back,
+    program, refuse_special, resolve, unreadable,
 };
 use crate::{
     diff,
@@ -25,7 +25,6 @@ use std::{
     io::{self, Read as _},
     ops::ControlFlow,
     path::Path,
-    sync::Arc,
 };
 
 /// Prints what the request asks for.
@@ -43,7 +42,7 @@ pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
             let text = load(only_file(request), request, console)?;
             let is_shallow = is_shallow(&text.bytes);
             let printer = printer(*style, console)?;
-            let print = || print_document(&text, &printer, console);
+            let print = || print_document(text, &printer, console);
             if is_shallow { print() } else { filter::on_large_stack(print).map_err(no_stack)? }
         }
         Show::Bytes | Show::Content(_) => {
@@ -60,7 +59,7 @@ pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
                     request.files.iter().map(|file| load(file, request, console)).collect::<Result<_, _>>()?;
                 tell_of_torn_lines(&texts, console);
                 let printer = printer(*style, console)?;
-                let input = inputs::of(&texts, *input, name.clone())?;
+                let input = inputs::of(texts, *input, name.clone())?;
                 let outputs =
                     print_outputs(filter, input, &printer, console).map_err(|failure| failure.about(subject(&name)))?;
                 Ok(if *status_from_output { outputs.as_status() } else { Exit(0) })
@@ -100,8 +99,9 @@ fn print_with_revision(request: &Read, console: &Console) -> Result<Exit, Failur
     let revision = Value::from(Revision::of(Some(&text.bytes)).to_string());
     tell_of_torn_lines(std::slice::from_ref(&text), console);
     // The whole content is one value, of lines as well.
-    let whole = Input { slurp: text.form == Form::Lines, ..Input::default() };
-    let inputs = inputs::of(std::slice::from_ref(&text), whole, name)?;
+    let whole = Input { slurp: text.form() == Form::Lines, ..Input::default() };
+    let subject = text.name();
+    let inputs = inputs::of(vec![text], whole, name)?;
     let (mut outputs, mut value) = (0_u64, None);
     filter
         .run(inputs, |failure| console.failure(failure), &mut |output| {
@@ -109,7 +109,7 @@ fn print_with_revision(request: &Read, console: &Console) -> Result<Exit, Failur
             value = Some(output);
             ControlFlow::Continue(())
         })
-        .map_err(|failure| failure.about(shown(Path::new(&*text.name))))?;
+        .map_err(|failure| failure.about(subject))?;
     let (1, Some(value)) = (outputs, value) else {
         return Err(Failure::failed(format!(
             "the filter gives {outputs} outputs, and a revision belongs to one; put them into an array: [FILTER]"
@@ -136,8 +136,7 @@ fn load(file: &Path, request: &Read, console: &Console) -> Result<Text, Failure>
     if file == Path::new("-") {
         let failed = |error| Failure::failed(format!("cannot read standard input: {error}"));
         io::stdin().lock().read_to_end(&mut bytes).map_err(failed)?;
-        let form = Form::Sequence;
-        return Ok(Text { name: "standard input".into(), file: None, form, bytes, way_back: String::new() });
+        return Ok(Text { target: None, bytes });
     }
     let target = resolve(file)?;
     let (mut opened, guard) =
@@ -145,8 +144,7 @@ fn load(file: &Path, request: &Read, console: &Console) -> Result<Text, Failure>
     // A file of lines can grow while it is open; any other that is written is another file.
     let _guard = guard.filter(|_| Form::of(file) == Form::Lines);
     opened.read_to_end(&mut bytes).map_err(|error| unreadable(&target, &error))?;
-    let name: Arc<str> = file.to_string_lossy().into();
-    Ok(Text { file: Some(name.clone()), name, form: Form::of(file), bytes, way_back: way_back(&target) })
+    Ok(Text { target: Some(target), bytes })
 }
 
 /// Whether a path names what the shell has opened: `/dev/stdin`, or `/dev/fd/63` of `<(…)`. Other pipes are refused: to open
@@ -178,7 +176,7 @@ fn open(request: &Read, target: &Target, console: &Console) -> Result<(File, Opt
 const IS_FILE: &str = "look at the path, or make the file with atomic-write";
 const IS_LATER_FILE: &str = "the second word is the filter, and those after it are more files; quote a filter with blanks, and put --args before words for $ARGS";
 
-fn print_document(text: &Text, printer: &Printer, console: &Console) -> Result<Exit, Failure> {
+fn print_document(text: Text, printer: &Printer, console: &Console) -> Result<Exit, Failure> {
     let values = text.values()?;
     console.data(|out| values.iter().try_for_each(|value| printer.print(value, out)))?;
     Ok(Exit(0))

@@ -79,10 +79,10 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         condition::check(expected, current.as_deref(), &target, request.answer, console)?;
     }
     let old = match current {
-        Some(text) => {
+        Some(mut text) => {
             old_text = compares.then(|| text.clone());
-            torn = text[whole_of(form, &text)..].to_vec();
-            form.parse(text, &target)?
+            torn = text.split_off(form.whole(&text));
+            form.parse(text).map_err(|error| form::damaged(&target, &error))?
         }
         None => {
             is_new = true;
@@ -195,11 +195,6 @@ fn compare(
     let (old, new) = (String::from_utf8_lossy(old.as_deref().unwrap_or_default()), String::from_utf8_lossy(&new));
     let difference = diff::unified((old_name, &old), (&name, &new), console.data_style());
     console.data(|out| out.write_all(difference.as_bytes()))
-}
-
-/// Up to where the text holds what counts: a last line that a crash has cut off does not.
-fn whole_of(form: Form, text: &[u8]) -> usize {
-    if form == Form::Lines { form::whole_lines(text) } else { text.len() }
 }
 
 /// A change that is ready to be applied.

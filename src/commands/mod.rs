@@ -8,7 +8,7 @@ mod facts;
 pub mod file_lock;
 pub mod form;
 pub mod git_merge;
-mod inputs;
+pub mod inputs;
 pub mod install;
 pub mod install_mcp;
 pub mod memory_read;
@@ -25,11 +25,11 @@ mod writing;
 use crate::{
     failure::Failure,
     lock::{folder::Folder, target::Target},
-    replace::{self, Replaced},
+    replace::Replaced,
     report::Console,
     settings,
 };
-use memlatch_os::paths::{quoted, shown};
+use memlatch_os::paths::shown;
 use std::path::Path;
 
 /// The exit status of a command that did what it was asked for, where that is not simply 0.
@@ -74,15 +74,6 @@ pub fn missing(target: &Target, remedy: &str) -> Failure {
 
 fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
     Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))
-}
-
-/// How to get back what a damaged file held, if a backup has it.
-fn way_back(target: &Target) -> String {
-    let newest = replace::backups(&target.given).ok().and_then(|backups| backups.into_iter().next());
-    newest.map_or_else(String::new, |backup| {
-        let (name, file, number) = (shown(&backup.path), quoted(&target.given), backup.number);
-        format!("; '{name}' holds an earlier content; to put it back: atomic-write {file} --restore={number}")
-    })
 }
 
 /// Says that the old file had hard links, once: the new one has none.

@@ -77,11 +77,11 @@ impl Ready {
 /// A filter with so many outputs may well have no end of them.
 const MANY: u64 = 1_000_000;
 
-/// What jq's `--stream` makes of a document: each leaf with its path, and where each array and object ends.
-pub fn parts(document: Value) -> Result<Vec<Value>, Failure> {
+/// What jq's `--stream` makes of documents: each leaf with its path, and where each array and object ends.
+pub fn parts(documents: Vec<Value>) -> Result<Vec<Value>, Failure> {
     let stream = filter::compile(filter::Program { text: "tostream".to_owned(), ..Default::default() })?;
     let mut parts = Vec::new();
-    stream.run(filter::Input::One(document), &mut |part| {
+    stream.run(filter::Input::Each(Box::new(documents.into_iter())), &mut |part| {
         parts.push(part);
         ControlFlow::Continue(())
     })?;

@@ -5,21 +5,26 @@
 //! directories that it serves, and so is this process.
 
 use crate::{
-    commands::{self, Exit, atomic_write, condition, form::Form, lock_folder, memory_update, no_stack, program},
+    commands::{
+        self, Exit, atomic_write, condition,
+        form::Form,
+        inputs::{self, Text},
+        lock_folder, memory_update, no_stack, program,
+    },
     document::{self, Indent, Layout},
     failure::Failure,
     filter::{self, Access, InputName, Value},
-    lock::{self, Wait, target::Target},
+    lock::{self, Wait},
     replace::{Durability, Keep},
     report::Console,
     request::{
-        Answer, Base, Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Effect, Program, SchemaOf, Source, Update,
-        Write,
+        Answer, Base, Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Effect, Input, Program, SchemaOf, Source,
+        Update, Write,
     },
     revision::{Expected, Revision},
     settings,
 };
-use memlatch_os::{Fresh, paths::shown};
+use memlatch_os::Fresh;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::{
@@ -139,7 +144,7 @@ fn append(call: &Call) -> Result<Update, Failure> {
     let path = call.text("path").unwrap_or_default();
     let filter = format!("(\n{path}\n) |= (if . == null then [] else . end) + [$value]");
     let value = call.argument("value").map(as_text).unwrap_or_default();
-    if is_lines(&call.file()) && path.trim() == "." {
+    if Form::of(&call.file()) == Form::Lines && path.trim() == "." {
         // One more line; the others stay where they are.
         let program = call.program("$value".to_owned(), vec![("value".to_owned(), Binding::Json(value))]);
         let appended = plain(call, Change::Append(program))?;
@@ -208,16 +213,10 @@ fn read(call: &Call, console: &Console) -> Result<Exit, Failure> {
     let file = call.file();
     let text = call.text("filter").unwrap_or(".").to_owned();
     let ready = program::prepare(&call.program(text, call.named()), InputName::default())?;
-    let (target, bytes) = load(&file, console)?;
-    let revision = Revision::of(Some(&bytes)).to_string();
-    let input = match is_lines(&file) {
-        // JSON Lines: the filter is run on each line, as memory-read does.
-        true => {
-            let lines = document::lines::parse_lines(&bytes);
-            filter::Input::Each(Box::new(lines.map_err(|error| Failure::from(error).about(shown(&file)))?.into_iter()))
-        }
-        false => filter::Input::One(Form::of(&target.given).parse(bytes, &target)?),
-    };
+    let text = load(&file, console)?;
+    let revision = Revision::of(Some(&text.bytes)).to_string();
+    let note = text.torn_line();
+    let input = inputs::of(vec![text], Input::default(), InputName::default())?;
     let limit = call.told["limit"].as_u64().unwrap_or(u64::MAX);
     let mut taken = Limited { bytes: Vec::new(), limit: usize::try_from(limit).unwrap_or(usize::MAX), is_full: false };
     let compact = Layout { indent: Indent::Compact, ..Layout::default() };
@@ -230,13 +229,13 @@ fn read(call: &Call, console: &Console) -> Result<Exit, Failure> {
         // The cut may have split a character.
         text.truncate(text.trim_end_matches('\u{fffd}').len());
     }
-    let result = json!({ "revision": revision, "text": text, "truncated": taken.is_full });
+    let result = json!({ "revision": revision, "text": text, "truncated": taken.is_full, "note": note });
     console.data(|out| writeln!(out, "{result}"))?;
     Ok(Exit(0))
 }
 
 /// The file's bytes, as one writer left them.
-fn load(file: &Path, console: &Console) -> Result<(Target, Vec<u8>), Failure> {
+fn load(file: &Path, console: &Console) -> Result<Text, Failure> {
     let target = commands::resolve(file)?;
     let _guard = lock::shared(&lock_folder()?, &target, wait()?, console)?;
     // What the name stands for now, on a file server too.
@@ -244,11 +243,7 @@ fn load(file: &Path, console: &Console) -> Result<(Target, Vec<u8>), Failure> {
     commands::refuse_special(&target)?;
     let missing = || commands::missing(&target, "memory_list names the files that there are");
     let bytes = condition::current(&target)?.ok_or_else(missing)?;
-    Ok((target, bytes))
-}
-
-fn is_lines(file: &Path) -> bool {
-    Form::of(file) == Form::Lines
+    Ok(Text { target: Some(target), bytes })
 }
 
 /// Takes so much and no more.

@@ -125,7 +125,8 @@ impl Files {
         let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let values: Vec<Value> = whole.filter_map(|line| serde_json::from_str(line).ok()).collect();
         let structured = json!({ "revision": revision, "values": values, "truncated": truncated });
-        let advice = if truncated { format!("… cut at {limit} bytes. {NARROW}") } else { String::new() };
+        let cut = truncated.then(|| format!("… cut at {limit} bytes. {NARROW}"));
+        let advice: String = cut.into_iter().chain(result["note"].as_str().map(str::to_owned)).collect();
         let revision = revision.as_str().unwrap_or_default();
         Ok(Outcome::Done { text: format!("revision {revision}\n{text}{advice}"), structured })
     }

@@ -140,6 +140,18 @@ fn revisions_are_those_of_the_bytes() {
 }
 
 #[test]
+fn a_merge_takes_no_unfinished_line_for_none() {
+    let sandbox = with("1\n2\n");
+    sandbox.write("base.jsonl", "1\n");
+    let write = |content: &str| sandbox.call(["atomic-write", "log.jsonl", "--base", "base.jsonl"]).stdin(content);
+    write("1\n{\"half\":").ends(1).refuses().tells(["the new content is not JSON"]);
+    sandbox.holds("log.jsonl", "1\n2\n");
+    sandbox.write("log.jsonl", "1\n2\n{\"half\":");
+    write("1\n3\n").ends(1).refuses().tells(["the file is not JSON"]);
+    sandbox.holds("log.jsonl", "1\n2\n{\"half\":");
+}
+
+#[test]
 fn a_write_of_lines_is_checked_line_by_line_where_that_is_asked_for() {
     let sandbox = Sandbox::new();
     let call = |content: &str| sandbox.call(["atomic-write", "log.jsonl", "--validate"]).stdin(content);

@@ -446,6 +446,22 @@ fn files_are_resources_that_are_listed_and_read() {
 }
 
 #[test]
+fn an_unfinished_line_is_left_out_and_told() {
+    let sandbox = with_memory();
+    sandbox.write("memory/log.jsonl", "{\"id\":1}\n{\"id\":");
+    let read = one(&sandbox, SERVER, "memory_read", &json!({ "file": "log.jsonl", "filter": ".id" }));
+    assert_eq!(read["structuredContent"]["values"], json!([1]), "{read}");
+    assert!(
+        read["content"][0]["text"].as_str().is_some_and(|text| text.contains("the last line is unfinished")),
+        "{read}"
+    );
+    let damaged = "{\"id\":\n{\"id\":2}\n";
+    sandbox.write("memory/log.jsonl", damaged);
+    refused(&one(&sandbox, SERVER, "memory_read", &json!({ "file": "log.jsonl" })), &["log.jsonl", "line 1"]);
+    sandbox.holds("memory/log.jsonl", damaged);
+}
+
+#[test]
 fn json_lines_are_read_one_by_one_and_changed_as_a_list() {
     let sandbox = with_memory();
     sandbox.write("memory/log.jsonl", "{\"id\":1}\n{\"id\":2}\n");
