@@ -64,8 +64,8 @@ impl<'a> Appending<'a> {
     /// may still write.
     ///
     /// # Errors
-    /// If not all could be added, what was is taken back. [`Error::is_visible`] if all is there and only its durability is
-    /// not known.
+    /// If not all could be added, the end of the file is put back as it was. [`Error::is_visible`] if all is there and only
+    /// its durability is not known.
     pub fn append(
         mut self,
         keep: u64,
@@ -74,11 +74,14 @@ impl<'a> Appending<'a> {
         permit: &dyn Fn() -> io::Result<()>,
     ) -> Result<(), Error> {
         permit().map_err(Error::at("append to", self.target))?;
-        if keep < self.length {
+        let mut cut = vec![0; (self.length - keep) as usize];
+        self.file.read_exact_at(&mut cut, keep).map_err(Error::at("read the end of", self.target))?;
+        if !cut.is_empty() {
             self.file.set_len(keep).map_err(Error::at("cut off the unfinished line of", self.target))?;
         }
         if let Err(source) = self.file.write_all(bytes) {
-            let aftermath = if self.file.set_len(keep).is_ok() { Aftermath::Unchanged } else { Aftermath::Torn };
+            let put_back = self.file.set_len(keep).and_then(|()| self.file.write_all(&cut));
+            let aftermath = if put_back.is_ok() { Aftermath::Unchanged } else { Aftermath::Torn };
             return Err(Error { aftermath, ..Error::at("append to", self.target)(source) });
         }
         if durability == Durability::Synced {

@@ -63,7 +63,7 @@ enum Aftermath {
     Visible,
     /// The write is done, and the backup that it put back has not been taken away.
     Twice,
-    /// A part of what was to be appended could not be taken back.
+    /// The end of the file could not be put back as it was before something was to be appended.
     Torn,
 }
 
@@ -90,7 +90,9 @@ impl fmt::Display for Error {
                 "; the new content is in place, but it may not survive a crash of the system; do not repeat a change \
                  that would add to it: look at the file and at the disk"
             }
-            Aftermath::Torn => "; a part of a line is left at its end, which the next writer takes out",
+            Aftermath::Torn => {
+                "; all lines that were there are, and its end may be an unfinished one, which the next writer takes out"
+            }
             Aftermath::Twice => "; what was put back is still among the backups as well",
         })
     }
