@@ -63,6 +63,18 @@ impl Client {
         }
         entry
     }
+
+    /// The program that the entry in the text of the client's file names.
+    pub fn program_in(self, text: &str) -> Option<String> {
+        if self == Client::Codex {
+            let table = text.split(HEADER).nth(1)?.split("\n[").next()?;
+            let line = table.lines().find_map(|line| line.trim().strip_prefix("command")?.trim().strip_prefix('='))?;
+            return Some(line.trim().trim_matches('"').to_owned());
+        }
+        let document: Value = serde_json::from_str(text).ok()?;
+        let command = &document[self.member()][NAME]["command"];
+        command.as_str().or_else(|| command[0].as_str()).map(str::to_owned)
+    }
 }
 
 /// The table of Codex, which keeps its configuration in TOML. A JSON string of plain text is one of TOML too.

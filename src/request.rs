@@ -371,10 +371,54 @@ pub enum Positional {
 }
 
 impl Program {
+    /// A filter without variables.
+    pub fn of(text: String, access: Access) -> Self {
+        let source = Source::Text(text);
+        Program { source, libraries: Vec::new(), named: Vec::new(), positional: Vec::new(), time_limit: None, access }
+    }
+
     /// The filter that changes nothing.
     pub fn identity() -> Self {
-        let source = Source::Text(".".to_owned());
-        let access = Access::default();
-        Program { source, libraries: Vec::new(), named: Vec::new(), positional: Vec::new(), time_limit: None, access }
+        Program::of(".".to_owned(), Access::default())
+    }
+}
+
+impl Update {
+    /// A change of a file that is there, with nothing beside it.
+    pub fn of(file: PathBuf, change: Change, wait: Wait) -> Self {
+        Update {
+            file,
+            change,
+            backup: None,
+            create: None,
+            expected: None,
+            answer: Answer::None,
+            may_change_type: false,
+            effect: Effect::Write,
+            schema: None,
+            durability: Durability::Synced,
+            wait,
+            client: None,
+            layout: Layout::default(),
+        }
+    }
+}
+
+impl Write {
+    /// New content for a file, with nothing beside it.
+    pub fn of(file: PathBuf, content: Content, condition: Condition, wait: Wait) -> Self {
+        Write {
+            file,
+            content,
+            condition,
+            answer: Answer::None,
+            validate: false,
+            schema: None,
+            backup: None,
+            locked: true,
+            durability: Durability::Synced,
+            wait,
+            client: None,
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 
-use crate::{document::colors::Colors, lock::lease::Owner};
+use crate::{
+    document::colors::Colors,
+    lock::{Wait, lease::Owner},
+};
 use memlatch_os::paths::shown;
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
@@ -51,6 +54,11 @@ pub fn lock_timeout() -> Result<Duration, Error> {
 pub fn lock_retry() -> Result<Duration, Error> {
     // Zero would look without a pause.
     Ok(seconds_in("LOCK_RETRY", 0.1)?.max(Duration::from_millis(1)))
+}
+
+/// How to wait for a lock, as far as the environment says.
+pub fn wait() -> Result<Wait, Error> {
+    Ok(Wait { timeout: lock_timeout()?, retry: lock_retry()? })
 }
 
 /// The variable by which `with` tells its command, and what that starts, which holds they work under.

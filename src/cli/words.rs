@@ -4,7 +4,7 @@ use super::{
     definitions::{Options, definition},
     matches::{many, occurrences, places, text},
 };
-use crate::{failure::Failure, multicall::Tool, request::Positional};
+use crate::{commands::form::Form, failure::Failure, multicall::Tool, request::Positional};
 use clap::ArgMatches;
 use memlatch_os::paths::quoted;
 use std::{
@@ -101,7 +101,7 @@ fn unmarked(word: String) -> String {
 
 /// Refuses a filter in the place of the file, which would be told as a mistake in the filter.
 fn refuse_swapped(file: &OsStr, filter: &str) -> Result<(), Failure> {
-    let is_json = |path: &Path| path.extension().is_some_and(|ending| ending == "json");
+    let is_json = |path: &Path| Form::of(path) != Form::Sequence;
     let (first, second) = (Path::new(file), Path::new(filter));
     if is_json(first) || !is_json(second) || first.exists() || !second.exists() {
         return Ok(());

@@ -3,11 +3,11 @@
 use super::{
     Exit, condition,
     form::{Form, mended},
-    lock_folder, missing, own_command, program, refuse_special, resolve,
+    give_back, lock_folder, missing, own_command, program, refuse_special, resolve,
     rule::Rule,
+    show_difference,
 };
 use crate::{
-    diff,
     document::lines::{self, Tail},
     failure::Failure,
     filter::{self, InputName, Value},
@@ -49,7 +49,11 @@ pub fn run(request: &Update, filter: &Program, console: &Console) -> Result<Exit
     let found = Appending::open(&target.path, &directory)?;
     match (&request.effect, found) {
         (Effect::Preview, _) => console.data(|out| out.write_all(&new))?,
-        (Effect::Difference, _) => show_difference(&target, seed.as_deref(), &new, console)?,
+        (Effect::Difference, _) => {
+            let old = condition::current(&target)?;
+            let after = after(old.as_deref(), seed.as_deref(), &new);
+            show_difference(old.as_deref(), &after, &target, console)?;
+        }
         (Effect::Write, Some(file)) => add(file, &new, request, &target, &permit, console)?,
         (Effect::Write, None) => {
             let seed = seed.ok_or_else(|| missing(&target, START_IT))?;
@@ -70,9 +74,7 @@ pub fn run(request: &Update, filter: &Program, console: &Console) -> Result<Exit
         (Effect::Write, Answer::Revision | Answer::Json) => condition::current(&target)?,
         _ => None,
     };
-    if let Err(error) = guard.release(console) {
-        console.info(format_args!("{error}; the next to lock it clears what is left"));
-    }
+    give_back(guard, console);
     if request.effect == Effect::Write {
         console.ok(format_args!("Updated: {}", shown(&target.given)));
     }
@@ -131,17 +133,11 @@ fn new_lines(request: &Update, filter: &Program, rule: &Rule, console: &Console)
     Ok(text)
 }
 
-fn show_difference(target: &Target, seed: Option<&[u8]>, new: &[u8], console: &Console) -> Result<(), Failure> {
-    let name = shown(&target.given);
-    let old = condition::current(target)?;
-    let old_name = if old.is_some() { &name } else { "/dev/null" };
-    let old = old.unwrap_or_default();
-    let kept = &old[..Form::Lines.whole(&old)];
+/// What the file would hold.
+fn after(old: Option<&[u8]>, seed: Option<&[u8]>, new: &[u8]) -> Vec<u8> {
+    let kept = old.map(|old| &old[..Form::Lines.whole(old)]).or(seed).unwrap_or_default();
     let end: &[u8] = if kept.is_empty() || kept.ends_with(b"\n") { b"" } else { b"\n" };
-    let after = [seed.filter(|_| old.is_empty()).unwrap_or(kept), end, new].concat();
-    let (old, after) = (String::from_utf8_lossy(&old), String::from_utf8_lossy(&after));
-    let difference = diff::unified((old_name, &old), (&name, &after), console.data_style());
-    console.data(|out| out.write_all(difference.as_bytes()))
+    [kept, end, new].concat()
 }
 
 /// The lines that a missing file starts from.

@@ -4,7 +4,7 @@ use super::{
     Exit,
     condition::{self, Outcome},
     form::Form,
-    lock_folder, no_stack, own_command, refuse_special, resolve, restore,
+    give_back, lock_folder, no_stack, own_command, refuse_special, resolve, restore,
     rule::Rule,
     tell_of_other_names,
     writing::{Writer, Written, check},
@@ -70,9 +70,7 @@ fn write(request: &request::Write, console: &Console) -> Result<Exit, Failure> {
         let claim = Claim { kind: Kind::Write, command: own_command(), client: request.client.clone() };
         let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
         let written = put(Writer { token: guard.token(), permit: &|| guard.confirm() })?;
-        if let Err(error) = guard.release(console) {
-            console.info(format_args!("{error}; the next to lock it clears what is left"));
-        }
+        give_back(guard, console);
         written
     } else {
         put(Writer { token: &new_token(), permit: &replace::always })?

@@ -1,6 +1,6 @@
 //! `memlatch install --git-merge`: memlatch as the merge driver for JSON files in a repository.
 
-use super::Exit;
+use super::{Exit, own_program};
 use crate::{failure::Failure, report::Console, settings};
 use memlatch_os::paths::{quoted, shown};
 use std::{
@@ -54,8 +54,7 @@ pub fn remove(directory: Option<&Path>, console: &Console) -> Result<Exit, Failu
 
 /// How the driver is called: by name where that is found, so that a moved binary is found as well.
 fn program() -> Result<String, Failure> {
-    let own = settings::own_program()
-        .map_err(|error| Failure::failed(format!("cannot tell where memlatch itself lies: {error}")))?;
+    let own = own_program()?;
     let found = settings::search_path().into_iter().map(|directory| directory.join("memlatch")).find(|it| it.exists());
     let is_own = found.and_then(|found| fs::canonicalize(found).ok()).is_some_and(|found| found == own);
     Ok(if is_own { "memlatch".to_owned() } else { quoted(&own) })

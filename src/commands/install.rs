@@ -1,6 +1,6 @@
 //! `memlatch install`: links for memlatch itself and for the four tools, these with and without `.sh`.
 
-use super::Exit;
+use super::{Exit, own_program};
 use crate::{failure::Failure, multicall::Tool, report::Console, settings};
 use memlatch_os::paths::{quoted, shown};
 use std::{
@@ -34,8 +34,7 @@ pub fn run(folder: Option<&Path>, force: bool, console: &Console) -> Result<Exit
     };
     let usual = usual.map(|home| home.join(USUAL_PLACE));
     let folder = folder.or(usual.as_deref()).expect("one of them is there");
-    let binary = settings::own_program()
-        .map_err(|error| Failure::failed(format!("cannot tell where memlatch itself lies: {error}")))?;
+    let binary = own_program()?;
     let (mut links, mut foreign) = (Vec::new(), Vec::new());
     for link in names().chain(["memlatch".to_owned()]).map(|name| folder.join(name)) {
         match look_at(&link, &binary)? {

@@ -1,21 +1,23 @@
 //! `memlatch install --mcp CLIENT`: the server of `memlatch mcp` among those of an AI client.
 
-use super::{Exit, atomic_write, condition, memory_update, resolve};
+use super::{Exit, atomic_write, condition, memory_update, own_program, resolve};
 use crate::{
     document,
     failure::Failure,
     filter::Access,
-    lock::Wait,
     mcp_entry::{self, Client, NAME},
-    replace::{Durability, Keep},
+    replace::{self, Durability, Keep},
     report::Console,
-    request::{Answer, Binding, Change, Condition, Content, Effect, Program, Source, Update, Write},
+    request::{Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Program, Update, Write},
     revision::{Expected, Revision},
     settings,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::paths::{folder_of, shown};
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Writes the entry into the client's own file, or prints it.
 pub fn run(client: Client, print: bool, console: &Console) -> Result<Exit, Failure> {
@@ -68,8 +70,7 @@ fn shape(client: Client, program: &str) -> String {
 /// This program by its whole path, for a client that the desktop started has another `PATH`. By that of the link where
 /// there is one: it stays when the binary is replaced.
 fn program() -> Result<String, Failure> {
-    let own = settings::own_program()
-        .map_err(|error| Failure::failed(format!("cannot tell where memlatch itself lies: {error}")))?;
+    let own = own_program()?;
     let found = settings::search_path().into_iter().filter(|folder| folder.is_absolute()).map(|it| it.join("memlatch"));
     let link = found.into_iter().find(|link| fs::canonicalize(link).is_ok_and(|link| link == own));
     let program = link.unwrap_or(own);
@@ -102,25 +103,11 @@ fn put_member(
         ("member".to_owned(), Binding::Text(client.member().to_owned())),
         ("entry".to_owned(), Binding::Json(entry.to_string())),
     ];
-    let source = Source::Text(format!(".[$member].{NAME} = $entry"));
-    let access = Access::none();
-    let program = Program { source, libraries: Vec::new(), named, positional: Vec::new(), time_limit: None, access };
+    let filter = Program::of(format!(".[$member].{NAME} = $entry"), Access::none());
     make_folder(&file)?;
-    let update = Update {
-        file,
-        change: Change::Filter(program),
-        backup: Some(Keep::UpTo(1)),
-        create: Some("{}".to_owned()),
-        expected: None,
-        answer: Answer::None,
-        may_change_type: false,
-        effect: Effect::Write,
-        schema: None,
-        durability: Durability::Synced,
-        wait: wait()?,
-        client: None,
-        layout,
-    };
+    let change = Change::Filter(Program { named, ..filter });
+    let plain = Update::of(file, change, settings::wait()?);
+    let update = Update { backup: Some(Keep::UpTo(1)), create: Some(DEFAULT_DOCUMENT.to_owned()), layout, ..plain };
     memory_update::run(&update, console).map(|_| true)
 }
 
@@ -139,28 +126,12 @@ fn put_table(file: PathBuf, old: Option<Vec<u8>>, table: &str, console: &Console
         return Ok(false);
     }
     make_folder(&file)?;
-    let write = Write {
-        file,
-        content: Content::Text(new),
-        condition: Condition::Revision(read),
-        answer: Answer::None,
-        validate: false,
-        schema: None,
-        backup: Some(Keep::UpTo(1)),
-        locked: true,
-        durability: Durability::Synced,
-        wait: wait()?,
-        client: None,
-    };
+    let plain = Write::of(file, Content::Text(new), Condition::Revision(read), settings::wait()?);
+    let write = Write { backup: Some(Keep::UpTo(1)), ..plain };
     atomic_write::run(&write, console).map(|_| true)
 }
 
-fn make_folder(file: &std::path::Path) -> Result<(), Failure> {
-    let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
-    fs::create_dir_all(folder)
-        .map_err(|error| Failure::failed(format!("cannot make the directory '{}': {error}", shown(folder))))
-}
-
-fn wait() -> Result<Wait, Failure> {
-    Ok(Wait { timeout: settings::lock_timeout()?, retry: settings::lock_retry()? })
+/// Makes the directory of a client that has not run yet.
+fn make_folder(file: &Path) -> Result<(), Failure> {
+    Ok(replace::make_folder(folder_of(file), Durability::Synced).map(drop)?)
 }

@@ -3,12 +3,12 @@
 use super::{
     Exit, append, condition,
     form::{self, Form},
-    lock_folder, missing, no_stack, own_command, program, refuse_special, resolve,
+    give_back, lock_folder, missing, no_stack, own_command, program, refuse_special, resolve,
     rule::Rule,
-    tell_of_other_names,
+    show_difference, tell_of_other_names,
 };
 use crate::{
-    diff, document,
+    document,
     failure::Failure,
     filter::{self, InputName, Value},
     lock::{self, Claim, Guard, info::Kind, target::Target},
@@ -98,9 +98,11 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     if request.effect != Effect::Write {
         guard.release(console)?;
         if compares {
-            compare(old_text, print, &target, console)?
+            let mut new_text = Vec::new();
+            print(&mut new_text).map_err(Failure::from_output)?;
+            show_difference(old_text.as_deref(), &new_text, &target, console)?;
         } else {
-            console.data(print)?
+            console.data(print)?;
         }
         return Ok(Exit(0));
     }
@@ -125,9 +127,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         Ok(())
     })?;
     tell_of_other_names(replaced, &target, console);
-    if let Err(error) = guard.release(console) {
-        console.info(format_args!("{error}; the next to lock it clears what is left"));
-    }
+    give_back(guard, console);
     if !torn.is_empty() {
         console.info(form::mended(&target, &torn));
     }
@@ -163,7 +163,10 @@ fn meant(change: &Change, file: &Path) -> String {
         Some((before, after)) if !after.contains("==") => {
             format!("to set a value, write = for ==: {}", quoted(Path::new(&format!("{before}={after}"))))
         }
-        _ if is_path => format!("to look at a value: memory-read {} {}", quoted(file), quoted(Path::new(filter))),
+        _ if is_path => {
+            let whole = if Form::of(file) == Form::Lines { " -s" } else { "" };
+            format!("to look at a value: memory-read {} {}{whole}", quoted(file), quoted(Path::new(filter)))
+        }
         _ => "the filter has to give the whole document, as '.count += 1' does and '.count + 1' does not".to_owned(),
     }
 }
@@ -174,27 +177,6 @@ fn with_article(kind: &str) -> String {
         "null" => kind.to_owned(),
         _ => format!("a {kind}"),
     }
-}
-
-/// Prints what would change. `None` stands for a file that does not exist.
-fn compare(
-    old: Option<Vec<u8>>,
-    print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    target: &Target,
-    console: &Console,
-) -> Result<(), Failure> {
-    let mut new = Vec::new();
-    print(&mut new).map_err(Failure::from_output)?;
-    if old.as_ref() == Some(&new) {
-        console.info(format_args!("no change: '{}' would stay as it is", shown(&target.given)));
-        return Ok(());
-    }
-    let name = shown(&target.given);
-    let old_name = if old.is_some() { &name } else { "/dev/null" };
-    // Both are JSON, and so UTF-8.
-    let (old, new) = (String::from_utf8_lossy(old.as_deref().unwrap_or_default()), String::from_utf8_lossy(&new));
-    let difference = diff::unified((old_name, &old), (&name, &new), console.data_style());
-    console.data(|out| out.write_all(difference.as_bytes()))
 }
 
 /// A change that is ready to be applied.

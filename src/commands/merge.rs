@@ -1,8 +1,8 @@
 //! `memlatch merge`: three JSON documents into one, for people, scripts and git.
 
-use super::{Exit, condition, facts::print_json, form, no_stack};
+use super::{Exit, condition, facts::print_json, form::Form, no_stack};
 use crate::{
-    document::{self, Layout},
+    document::{self, Indent, Layout},
     failure::Failure,
     filter::{self, Value},
     report::Console,
@@ -95,14 +95,19 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 pub fn drive(request: &Merge, path: &Path, console: &Console) -> Result<Exit, Failure> {
     let work = || {
         let [base, ours, theirs] = [&request.base, &request.ours, &request.theirs].map(|file| read(file));
-        let form = Form::of(path, &ours?);
-        let merged = match form.read_all([base?, read(&request.ours)?, theirs?]) {
+        let (base, ours, theirs) = (base?, ours?, theirs?);
+        let form = Form::of(path);
+        let layout = match form {
+            Form::Lines => Layout { indent: Indent::Compact, sort_keys: false },
+            Form::Document | Form::Sequence => condition::layout_of(&ours),
+        };
+        let merged = match read_all(form, [base, ours, theirs]) {
             Some(documents) => in_place_of_conflicts(documents, &request.rules),
             None => return by_lines(request, console),
         };
         let (merged, word) = merged;
         tell_of_giving_up(&merged, console);
-        let text = form.text(&merged, &word).map_err(Failure::from_output)?;
+        let text = text_of(form, &layout, &merged, &word).map_err(Failure::from_output)?;
         #[expect(clippy::disallowed_methods, reason = "git's own temporary file")]
         fs::write(&request.ours, text)
             .map_err(|error| Failure::failed(format!("cannot write '{}': {error}", shown(&request.ours))))?;
@@ -133,58 +138,25 @@ fn in_place_of_conflicts(documents: [Value; 3], rules: &Rules) -> (Merged, Strin
     (merge(&base, &ours, &theirs, &rules), word)
 }
 
-/// How a file's text is made of values.
-enum Form {
-    Document(Layout),
-    /// JSON Lines: one value on each line.
-    Lines,
+/// The values of base, ours and theirs. `None` if one of them is not JSON.
+fn read_all(form: Form, texts: [Vec<u8>; 3]) -> Option<[Value; 3]> {
+    let [base, ours, theirs] = texts;
+    let (ours, theirs) = (form.parse(ours).ok()?, form.parse(theirs).ok()?);
+    let base = match base.trim_ascii() {
+        // git's base of a file that both sides have added.
+        [] => empty_like(&ours),
+        _ => form.parse(base).ok()?,
+    };
+    Some([base, ours, theirs])
 }
 
-impl Form {
-    fn of(path: &Path, text: &[u8]) -> Self {
-        match form::Form::of(path) {
-            form::Form::Lines => Form::Lines,
-            _ => Form::Document(condition::layout_of(text)),
-        }
-    }
-
-    /// The values of base, ours and theirs. `None` if one of them is not JSON.
-    fn read_all(&self, texts: [Vec<u8>; 3]) -> Option<[Value; 3]> {
-        let [base, ours, theirs] = texts;
-        let (ours, theirs) = (self.read(ours)?, self.read(theirs)?);
-        let base = match base.trim_ascii() {
-            // git's base of a file that both sides have added.
-            [] => empty_like(&ours),
-            _ => self.read(base)?,
-        };
-        Some([base, ours, theirs])
-    }
-
-    fn read(&self, text: Vec<u8>) -> Option<Value> {
-        match self {
-            Form::Document(_) => document::parse(text).ok(),
-            Form::Lines => document::lines::parse_lines(&text).ok().map(|values| values.into_iter().collect()),
-        }
-    }
-
-    fn text(&self, merged: &Merged, word: &str) -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        match self {
-            Form::Document(layout) => {
-                let has_lines = merged.conflicts.is_empty() || layout.indent != document::Indent::Compact;
-                let layout = if has_lines { *layout } else { Layout::default() };
-                document::write(&merged.value, &layout, &mut text)?;
-                text.push(b'\n');
-                return marked(&text, merged, word, &layout);
-            }
-            Form::Lines => {
-                for value in merged.value.as_array().into_iter().flat_map(|values| values.iter()) {
-                    document::lines::write_line(value, false, &mut text)?;
-                }
-            }
-        }
-        marked(&text, merged, word, &Layout { indent: document::Indent::Compact, sort_keys: false })
-    }
+fn text_of(form: Form, layout: &Layout, merged: &Merged, word: &str) -> io::Result<Vec<u8>> {
+    // A conflict is marked by lines, so a document that has only one gets more.
+    let needs_lines = form != Form::Lines && !merged.conflicts.is_empty() && layout.indent == Indent::Compact;
+    let layout = if needs_lines { &Layout::default() } else { layout };
+    let mut text = Vec::new();
+    form.write(&merged.value, layout, &mut text)?;
+    marked(&text, merged, word, layout)
 }
 
 fn empty_like(value: &Value) -> Value {

@@ -23,14 +23,15 @@ pub mod with;
 mod writing;
 
 use crate::{
+    diff,
     failure::Failure,
-    lock::{folder::Folder, target::Target},
+    lock::{Guard, folder::Folder, target::Target},
     replace::Replaced,
     report::Console,
     settings,
 };
 use memlatch_os::paths::shown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The exit status of a command that did what it was asked for, where that is not simply 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +77,27 @@ fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
     Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))
 }
 
+/// Gives a lock back when its work is done. The kernel frees it with this process all the same.
+pub fn give_back(guard: Guard, console: &Console) {
+    if let Err(error) = guard.release(console) {
+        console.info(format_args!("{error}; the next to lock it clears what is left"));
+    }
+}
+
+/// Prints what would change in the target. `None` stands for a file that does not exist.
+fn show_difference(old: Option<&[u8]>, new: &[u8], target: &Target, console: &Console) -> Result<(), Failure> {
+    if old == Some(new) {
+        console.info(format_args!("no change: '{}' would stay as it is", shown(&target.given)));
+        return Ok(());
+    }
+    let name = shown(&target.given);
+    let old_name = if old.is_some() { &name } else { "/dev/null" };
+    // Both are JSON, and so UTF-8, but for a line that a crash has cut off.
+    let (old, new) = (String::from_utf8_lossy(old.unwrap_or_default()), String::from_utf8_lossy(new));
+    let difference = diff::unified((old_name, &old), (&name, &new), console.data_style());
+    console.data(|out| out.write_all(difference.as_bytes()))
+}
+
 /// Says that the old file had hard links, once: the new one has none.
 fn tell_of_other_names(replaced: Replaced, target: &Target, console: &Console) {
     let names = match replaced.other_names {
@@ -88,6 +110,11 @@ fn tell_of_other_names(replaced: Replaced, target: &Target, console: &Console) {
 
 /// Options whose last value is the user's data, with the number of their values.
 const OF_DATA: [(&str, usize); 3] = [("--arg", 2), ("--argjson", 2), ("--content", 1)];
+
+/// This program's own file.
+pub fn own_program() -> Result<PathBuf, Failure> {
+    settings::own_program().map_err(|error| Failure::failed(format!("cannot tell where memlatch itself lies: {error}")))
+}
 
 /// This process's own command line, for those who wait for it: without the values that only its user need know.
 fn own_command() -> Option<String> {

@@ -1,6 +1,6 @@
 //! `file-lock with`: a command under one or more locks.
 
-use super::{Exit, lock_folder, resolve};
+use super::{Exit, give_back, lock_folder, resolve};
 use crate::{
     failure::{Failure, Kind},
     lock::{self, Claim, Guard, info, target::Target},
@@ -28,10 +28,8 @@ pub fn run(request: &With, console: &Console) -> Result<Exit, Failure> {
     console.debug(format_args!("Executing with lock: {command_line}"));
     let result = run_inside(&guards, &request.command);
     for guard in guards.into_iter().rev() {
-        if let Err(error) = guard.release(console) {
-            // The command has run and its status counts; the kernel frees the lock with this process.
-            console.info(format_args!("{error}; the next to lock it clears what is left"));
-        }
+        // The command has run, and its status counts.
+        give_back(guard, console);
     }
     result
 }

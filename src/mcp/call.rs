@@ -14,12 +14,12 @@ use crate::{
     document::{self, Indent, Layout},
     failure::Failure,
     filter::{self, Access, InputName, Value},
-    lock::{self, Wait},
-    replace::{Durability, Keep},
+    lock,
+    replace::Keep,
     report::Console,
     request::{
-        Answer, Base, Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Effect, Input, Program, SchemaOf, Source,
-        Update, Write,
+        Answer, Base, Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Effect, Input, Program, SchemaOf, Update,
+        Write,
     },
     revision::{Expected, Revision},
     settings,
@@ -105,19 +105,13 @@ impl Call {
 
     /// A filter that sees neither files nor the environment.
     fn program(&self, text: String, named: Vec<(String, Binding)>) -> Program {
-        let source = Source::Text(text);
-        let (time_limit, access) = (Some(TIME), Access::none());
-        Program { source, libraries: Vec::new(), named, positional: Vec::new(), time_limit, access }
+        Program { named, time_limit: Some(TIME), ..Program::of(text, Access::none()) }
     }
 
     fn named(&self) -> Vec<(String, Binding)> {
         let Some(args) = self.argument("args").and_then(Value::as_object) else { return Vec::new() };
         args.iter().map(|(name, value)| (name.to_string(), Binding::Json(as_text(value)))).collect()
     }
-}
-
-fn wait() -> Result<Wait, Failure> {
-    Ok(Wait { timeout: settings::lock_timeout()?, retry: settings::lock_retry()? })
 }
 
 /// On one line.
@@ -156,19 +150,10 @@ fn append(call: &Call) -> Result<Update, Failure> {
 
 fn plain(call: &Call, change: Change) -> Result<Update, Failure> {
     Ok(Update {
-        file: call.file(),
-        change,
         backup: Some(BACKUPS),
-        create: None,
-        expected: None,
         answer: Answer::Json,
-        may_change_type: false,
-        effect: Effect::Write,
         schema: call.told["schema"].as_str().map(|file| SchemaOf::File(file.into())),
-        durability: Durability::Synced,
-        wait: wait()?,
-        client: None,
-        layout: Layout::default(),
+        ..Update::of(call.file(), change, settings::wait()?)
     })
 }
 
@@ -193,19 +178,8 @@ fn write(call: &Call) -> Result<Write, Failure> {
         };
         (Content::Text(content), condition)
     };
-    Ok(Write {
-        file: call.file(),
-        content,
-        condition,
-        answer: Answer::Json,
-        validate: false,
-        schema: None,
-        backup: Some(BACKUPS),
-        locked: true,
-        durability: Durability::Synced,
-        wait: wait()?,
-        client: None,
-    })
+    let plain = Write::of(call.file(), content, condition, settings::wait()?);
+    Ok(Write { answer: Answer::Json, backup: Some(BACKUPS), ..plain })
 }
 
 /// Prints what the filter gives, as far as the client wants to have it.
@@ -237,7 +211,7 @@ fn read(call: &Call, console: &Console) -> Result<Exit, Failure> {
 /// The file's bytes, as one writer left them.
 fn load(file: &Path, console: &Console) -> Result<Text, Failure> {
     let target = commands::resolve(file)?;
-    let _guard = lock::shared(&lock_folder()?, &target, wait()?, console)?;
+    let _guard = lock::shared(&lock_folder()?, &target, settings::wait()?, console)?;
     // What the name stands for now, on a file server too.
     let _directory = Fresh::around(&target.path);
     commands::refuse_special(&target)?;

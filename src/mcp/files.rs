@@ -9,7 +9,8 @@ use super::{
     tools,
 };
 use crate::{
-    failure::Failure,
+    commands::own_program,
+    failure::{Failure, Kind},
     report::Console,
     request::MCP_CALL,
     revision::{Expected, Revision},
@@ -30,9 +31,6 @@ const USUAL_LIMIT: u64 = 20_000;
 /// How much of what was read is kept as bases for merges, in bytes.
 const KEPT: usize = 32 << 20;
 
-/// The exit status of a write to a file that has changed meanwhile (docs/exit-codes.md).
-const CHANGED: i32 = 76;
-
 const NARROW: &str = "Ask for less: filter \"keys\", \"length\", \".[-3:]\" or \".items[] | select(.id == $id)\"; or give a larger limit.";
 
 const INSTRUCTIONS: &str = "Memory files are JSON files that other clients change at the same time.
@@ -52,8 +50,7 @@ pub struct Files {
 
 impl Files {
     pub fn open(roots: &[PathBuf], read_only: bool, console: &Console) -> Result<Self, Failure> {
-        let program = settings::own_program()
-            .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))?;
+        let program = own_program()?;
         let roots = Roots::open(roots)?;
         super::confine_to(roots.directories(), console)?;
         Ok(Files { roots, read_only, program, given: Mutex::default() })
@@ -95,7 +92,7 @@ impl Files {
         match status.code() {
             Some(0) if data.is_empty() => Ok(told),
             Some(0) => String::from_utf8(data).map_err(|_| "the result is not UTF-8".to_owned()),
-            Some(CHANGED) => {
+            Some(status) if status == i32::from(Kind::Changed.exit_code()) => {
                 Err(format!("{told}\n(Here: memory_read gives it and its revision; memory_write merges.)"))
             }
             Some(_) => Err(told),

@@ -9,7 +9,7 @@ use super::{
     tools,
 };
 use crate::{
-    commands::lock_folder,
+    commands::{give_back, lock_folder},
     failure::Failure,
     lock::{self, Claim, Wait, info::Kind, target::Target},
     replace::{self, Durability, Replacement},
@@ -59,7 +59,7 @@ impl<'a> Graph<'a> {
         let target = Target::resolve(&file)
             .map_err(|error| Failure::failed(format!("cannot find '{}': {error}", shown(&file))))?;
         super::confine_to(target.path.parent().into_iter(), console)?;
-        let wait = Wait { timeout: settings::lock_timeout()?, retry: settings::lock_retry()? };
+        let wait = settings::wait()?;
         Ok(Graph { target, read_only, wait, console, waiting: Mutex::default(), turn: Mutex::new(()) })
     }
 
@@ -109,9 +109,7 @@ impl<'a> Graph<'a> {
             };
             replace::replace(&replacement, |out| out.write_all(content.lines().as_bytes()))?;
         }
-        if let Err(error) = guard.release(self.console) {
-            self.console.info(format_args!("{error}; the next to lock it clears what is left"));
-        }
+        give_back(guard, self.console);
         Ok(answers)
     }
 

@@ -12,11 +12,10 @@ mod ticket;
 mod tools;
 
 use crate::{
-    commands::{Exit, lock_folder},
+    commands::{Exit, lock_folder, own_program},
     failure::Failure,
     report::Console,
     request::{Mcp, Serves},
-    settings,
 };
 use memlatch_os::{Confinement, confine};
 use protocol::{Service, Step};
@@ -76,8 +75,7 @@ struct Job {
 
 /// Lets go of the file system but for what is served and the locks. While there is one thread.
 fn confine_to<'a>(served: impl Iterator<Item = &'a Path>, console: &Console) -> Result<(), Failure> {
-    let program = settings::own_program()
-        .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))?;
+    let program = own_program()?;
     let locks = lock_folder()?;
     // What is wrong with it, each call tells by itself; but what is not there now cannot be allowed.
     _ = locks.ensure(console);

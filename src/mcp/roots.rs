@@ -5,7 +5,7 @@
 //! with a path. The process that does the work opens the file anew, by its path; that nobody leads it elsewhere in between,
 //! with a link in the place of a directory, is what [`memlatch_os::confine`] is for.
 
-use crate::{failure::Failure, settings};
+use crate::{commands::form::Form, failure::Failure, settings};
 use memlatch_os::paths::shown;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use std::{
@@ -115,7 +115,7 @@ fn list(folder: &Path, depth: usize, found: &mut Vec<(PathBuf, u64)>) {
 }
 
 fn is_memory_file(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "json" || ending == "jsonl" || ending == "ndjson")
+    Form::of(path) != Form::Sequence
 }
 
 fn walk(root: &Root, way: &Path) -> Result<Place, String> {

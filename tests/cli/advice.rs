@@ -64,9 +64,12 @@ fn a_value_that_cannot_be_is_told_with_what_could() {
 #[test]
 fn a_filter_in_the_place_of_the_file_is_no_mistake_in_the_filter() {
     let sandbox = furnished();
+    sandbox.write("a.jsonl", "1\n");
     for tool in ["memory-update", "memory-read"] {
-        let message = told(&sandbox, &[tool, ".a = 1", "a.json"], 2);
-        assert_eq!(message, "the file comes first, then the filter: a.json '.a = 1'\n", "{tool}");
+        for file in ["a.json", "a.jsonl"] {
+            let message = told(&sandbox, &[tool, ".a = 1", file], 2);
+            assert_eq!(message, format!("the file comes first, then the filter: {file} '.a = 1'\n"), "{tool}");
+        }
     }
 }
 

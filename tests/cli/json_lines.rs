@@ -44,7 +44,12 @@ fn an_update_gets_all_lines_as_a_list() {
 #[test]
 fn an_update_that_gives_no_list_is_refused() {
     let sandbox = with(TWO);
-    sandbox.call(["memory-update", "log.jsonl", ".[0]"]).ends(1).refuses().tells(["holds an array"]);
+    sandbox
+        .call(["memory-update", "log.jsonl", ".[0]"])
+        .ends(1)
+        .refuses()
+        .tells(["holds an array", "memory-read log.jsonl '.[0]' -s,"]);
+    sandbox.call(["memory-read", "log.jsonl", ".[0]", "-s", "-c"]).succeeds().prints("{\"i\":1}\n");
     let call = sandbox.call(["memory-update", "log.jsonl", ".[0]", "--allow-type-change"]).ends(1);
     call.refuses().tells(["is not a list", "[FILTER]"]);
     sandbox.holds("log.jsonl", TWO);

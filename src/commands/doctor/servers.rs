@@ -1,11 +1,7 @@
 //! The entries of `memlatch install --mcp`, and of the memory server that `memlatch mcp --graph` takes the place of.
 
 use super::{Check, Findings};
-use crate::{
-    mcp_entry::{Client, NAME},
-    settings,
-};
-use serde_json::Value;
+use crate::{mcp_entry::Client, settings};
 use std::{fs, path::Path};
 
 /// The reference memory server, which writes without a lock.
@@ -22,7 +18,7 @@ pub fn check(findings: &mut Findings) {
                 format!("{} starts {WITHOUT_LOCK}, which loses what others write at the same time", client.name());
             findings.note(Check::Servers, what, Some(&file), "let it start: memlatch mcp --graph FILE (docs/mcp.md)");
         }
-        let Some(program) = program_of(client, &text) else { continue };
+        let Some(program) = client.program_in(&text) else { continue };
         if Path::new(&program).is_absolute() && fs::metadata(&program).is_err() {
             let what = format!("{} starts '{program}' as its memory server, and there is no such file", client.name());
             let remedy = format!("memlatch install --mcp {}", client.name());
@@ -31,16 +27,4 @@ pub fn check(findings: &mut Findings) {
             findings.ok(Check::Servers, format!("{} starts memlatch as a memory server", client.name()), Some(&file));
         }
     }
-}
-
-/// The program that the entry names.
-fn program_of(client: Client, text: &str) -> Option<String> {
-    if client == Client::Codex {
-        let table = text.split("[mcp_servers.memlatch]").nth(1)?.split("\n[").next()?;
-        let line = table.lines().find_map(|line| line.trim().strip_prefix("command")?.trim().strip_prefix('='))?;
-        return Some(line.trim().trim_matches('"').to_owned());
-    }
-    let document: Value = serde_json::from_str(text).ok()?;
-    let command = &document[client.member()][NAME]["command"];
-    command.as_str().or_else(|| command[0].as_str()).map(str::to_owned)
 }
