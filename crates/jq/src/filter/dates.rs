@@ -25,50 +25,71 @@ pub fn mktime(v: Value) -> Outcome {
     }
 }
 
-pub fn gmtime(v: Value) -> Outcome {
-    match v.as_f64() {
-        Some(x) => Ok(into_value(&at(x, calendar::utc)?, fraction(x))),
-        None => fail("gmtime() requires numeric inputs"),
+/// Where a moment is told as a date.
+#[derive(Clone, Copy)]
+enum Zone {
+    Utc,
+    Local,
+}
+
+impl Zone {
+    fn fields(self, seconds: i64) -> Option<BrokenDown> {
+        match self {
+            Zone::Utc => calendar::utc(seconds),
+            Zone::Local => calendar::local(seconds),
+        }
+    }
+
+    fn seconds(self, time: &BrokenDown) -> Option<i64> {
+        match self {
+            Zone::Utc => time.utc_seconds(),
+            Zone::Local => time.local_seconds(),
+        }
     }
 }
 
+pub fn gmtime(v: Value) -> Outcome {
+    broken_down(&v, Zone::Utc, "gmtime() requires numeric inputs")
+}
+
 pub fn localtime(v: Value) -> Outcome {
+    broken_down(&v, Zone::Local, "localtime() requires numeric inputs")
+}
+
+fn broken_down(v: &Value, zone: Zone, no_number: &str) -> Outcome {
     match v.as_f64() {
-        Some(x) => Ok(into_value(&at(x, calendar::local)?, fraction(x))),
-        None => fail("localtime() requires numeric inputs"),
+        Some(x) => Ok(into_value(&at(x, zone)?, fraction(x))),
+        None => fail(no_number),
     }
 }
 
 pub fn strftime(v: Value, format: Value) -> Outcome {
-    let name = "strftime/1";
-    let text = format_text(&v, &format, name)?;
-    let time = match v.as_f64() {
-        Some(x) => at(x, calendar::utc)?,
-        None => in_range(from_value(&v, name)?.utc_seconds(), calendar::utc)?,
-    };
-    print(&time, text, name)
+    formatted(&v, &format, Zone::Utc, "strftime/1")
 }
 
 pub fn strflocaltime(v: Value, format: Value) -> Outcome {
-    let name = "strflocaltime/1";
-    let text = format_text(&v, &format, name)?;
+    formatted(&v, &format, Zone::Local, "strflocaltime/1")
+}
+
+fn formatted(v: &Value, format: &Value, zone: Zone, name: &str) -> Outcome {
+    let text = format_text(v, format, name)?;
     let time = match v.as_f64() {
-        Some(x) => at(x, calendar::local)?,
-        None => in_range(from_value(&v, name)?.local_seconds(), calendar::local)?,
+        Some(x) => at(x, zone)?,
+        None => in_range(zone.seconds(&from_value(v, name)?), zone)?,
     };
     print(&time, text, name)
 }
 
 /// The fields of a moment; its fraction of a second is not among them.
-fn at(seconds: f64, fields: fn(i64) -> Option<BrokenDown>) -> Result<BrokenDown, Failure> {
+fn at(seconds: f64, zone: Zone) -> Result<BrokenDown, Failure> {
     // Beyond 64 bits the conversion would give the nearest moment, not none.
     let whole = (seconds.abs() < 1e18).then_some(seconds.trunc() as i64);
-    in_range(whole, fields)
+    in_range(whole, zone)
 }
 
-fn in_range(seconds: Option<i64>, fields: fn(i64) -> Option<BrokenDown>) -> Result<BrokenDown, Failure> {
+fn in_range(seconds: Option<i64>, zone: Zone) -> Result<BrokenDown, Failure> {
     // The C library's strftime(3) counts years in an `int`, which C's own fields go beyond by 1900.
-    let time = seconds.and_then(fields).filter(|time| i32::try_from(time.year).is_ok());
+    let time = seconds.and_then(|seconds| zone.fields(seconds)).filter(|time| i32::try_from(time.year).is_ok());
     time.ok_or_else(|| Value::from(NO_DATE))
 }
 

@@ -285,11 +285,12 @@ impl<'s> Parser<'s> {
         Err(SyntaxError { what: what.into(), start, end: self.before.max(start) })
     }
 
-    /// Parses one level of nesting.
+    /// Parses one level of nesting. Levels that are opened in it end with it.
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        let depth = self.depth;
         self.descend(1)?;
         let parsed = parse(self);
-        self.depth -= 1;
+        self.depth = depth;
         parsed
     }
 
@@ -395,7 +396,6 @@ impl<'s> Parser<'s> {
 
     fn pipe(&mut self, commas: bool) -> Parsed<Expr<'s>> {
         self.nested(|parser| {
-            let depth = parser.depth;
             let mut stages = Vec::new();
             loop {
                 if parser.token == Token::Word("def") {
@@ -414,7 +414,6 @@ impl<'s> Parser<'s> {
                 // An update goes through the stages one inside the other.
                 parser.descend(1)?;
             }
-            parser.depth = depth;
             Ok(match stages.len() {
                 0..LONG_CHAIN => stages.into_iter().rev().reduce(|right, left| pipe(left, right)).unwrap_or(Term::Id),
                 _ => balanced(stages, BinaryOp::Pipe(None)),
@@ -463,10 +462,7 @@ impl<'s> Parser<'s> {
 
     /// Operators by precedence, from `//` (weakest) to `*`.
     fn operators(&mut self, weakest: u8) -> Parsed<Expr<'s>> {
-        let depth = self.depth;
-        let parsed = self.nested(|parser| parser.chain(weakest));
-        self.depth = depth;
-        parsed
+        self.nested(|parser| parser.chain(weakest))
     }
 
     fn chain(&mut self, weakest: u8) -> Parsed<Expr<'s>> {
@@ -529,10 +525,7 @@ impl<'s> Parser<'s> {
 
     /// A term with everything that may stand after it: `.a`, `[…]`, `?`.
     fn postfix(&mut self) -> Parsed<Expr<'s>> {
-        let depth = self.depth;
-        let parsed = self.nested(Self::with_suffixes);
-        self.depth = depth;
-        parsed
+        self.nested(Self::with_suffixes)
     }
 
     fn with_suffixes(&mut self) -> Parsed<Expr<'s>> {
