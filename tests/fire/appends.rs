@@ -116,6 +116,59 @@ fn fail_everywhere(old: &str) -> usize {
 }
 
 #[test]
+fn an_append_is_on_the_medium_before_it_is_reported() {
+    if !scene::may_trace() {
+        return;
+    }
+    for (more, is_synced) in [(&[][..], true), (&["--no-sync"], false)] {
+        let sandbox = set(OLD);
+        let mut calls = Vec::new();
+        let left = puppet::run(command(&sandbox, &[&WORDS[..], more].concat()), b"", |call| {
+            calls.push(call.clone());
+            Fate::Go
+        });
+        assert_eq!(left.end, End::Exit(0), "{more:?}: {}", left.stderr);
+        let report = calls.iter().position(|call| call.name == "write" && call.args[0] == 2).expect("a report");
+        let syncs: Vec<usize> = (0..calls.len()).filter(|at| calls[*at].name == "fdatasync").collect();
+        assert_eq!(syncs.len(), usize::from(is_synced), "{more:?}");
+        for sync in syncs {
+            // The line, into the file that is synced, is the last write before.
+            let line = calls[..sync].iter().rfind(|call| call.name == "write").expect("the line");
+            assert_eq!((line.args[0], line.args[2]), (calls[sync].args[0], 8), "{more:?}");
+            assert!(sync < report, "{more:?}: reported before it is on the medium");
+        }
+    }
+}
+
+/// A file of lines changes in place, so its readers keep writers out until they have read it; readers of any other file
+/// do so until it is open.
+#[test]
+fn nobody_appends_while_a_reader_reads() {
+    if !scene::may_trace() {
+        return;
+    }
+    let write_during_the_reading = |name: &'static str, words: &[&str]| {
+        let sandbox = Sandbox::new();
+        sandbox.write(name, "1\n");
+        // A reader locks nothing where nobody ever has.
+        sandbox.call([&["memory-update", name], words].concat()).succeeds();
+        let (mut is_open, mut ended) = (false, None);
+        let left = puppet::run(command(&sandbox, &["memory-read", name, "."]), b"", |call| {
+            is_open |= call.name == "openat" && call.paths.iter().any(|path| path.ends_with(name));
+            if is_open && call.name == "read" && ended.is_none() {
+                ended =
+                    sandbox.call([&["memory-update", name, "--timeout", "0"], words].concat()).output().status.code();
+            }
+            Fate::Go
+        });
+        assert_eq!(left.end, End::Exit(0), "{name}: {}", left.stderr);
+        ended.expect("the reader read")
+    };
+    assert_eq!(write_during_the_reading("log.jsonl", &["--append", "2"]), 75);
+    assert_eq!(write_during_the_reading("a.json", &["2"]), 0);
+}
+
+#[test]
 fn whatever_a_crash_leaves_of_a_line_the_next_writer_mends() {
     let whole = "{\"i\":1}\n{\"word\":\"ä\",\"n\":[2]}\n";
     for cut in 0..=whole.len() {
