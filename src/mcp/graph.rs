@@ -122,8 +122,17 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// The content as one writer left it: `memory-update --append` changes such a file in place.
+    fn whole_content(&self) -> Result<Content, String> {
+        let read = || {
+            let _guard = lock::shared(&lock_folder()?, &self.target, self.wait, self.console)?;
+            self.content()
+        };
+        read().map_err(|failure: Failure| failure.to_string())
+    }
+
     fn look(&self, tool: &str, arguments: &Value) -> Result<Outcome, String> {
-        let content = self.content().map_err(|failure| failure.to_string())?;
+        let content = self.whole_content()?;
         let found = match tool {
             "read_graph" => content,
             "search_nodes" => {
@@ -181,7 +190,7 @@ impl Service for Graph<'_> {
         if uri != RESOURCE {
             return Err(format!("there is no resource '{uri}'; there is {RESOURCE}"));
         }
-        let content = self.content().map_err(|failure| failure.to_string())?;
+        let content = self.whole_content()?;
         Ok(pretty(&json!({ "entities": content.entities, "relations": content.relations })))
     }
 }

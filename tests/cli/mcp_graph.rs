@@ -130,6 +130,17 @@ fn a_change_that_fails_leaves_nothing_of_itself_and_lines_of_others_stay() {
 }
 
 #[test]
+fn nobody_reads_the_graph_while_another_writes_it() {
+    let sandbox = Sandbox::new();
+    let held = sandbox.holder("graph.jsonl");
+    let read = call(1, "read_graph", &json!({})) + "\n";
+    let output = sandbox.line(GRAPH).env("LOCK_TIMEOUT", "0").stdin(read).succeeds().stdout();
+    refused(&messages(&output)[0]["result"], &["graph.jsonl", "is held by"]);
+    held.ended();
+    assert_eq!(one(&sandbox, GRAPH, "read_graph", &json!({}))["isError"], false);
+}
+
+#[test]
 fn the_file_is_that_of_memory_file_path() {
     let sandbox = Sandbox::new();
     let line = call(1, "create_entities", &json!({ "entities": [entity("a")] })) + "\n";
