@@ -18,7 +18,7 @@ def measure(bench):
         for name, sample in samples.items():
             series.setdefault(name, []).append([size, sample.ms])
         rows.append([label, *(f"{sample.ms:,.2f}" for sample in samples.values())])
-    result.table("ms", ["size", *series], rows)
+    result.table("milliseconds for one update", ["size", *series], rows)
     result.plots["growth"] = {"kind": "lines", "title": "Append one session: time by size of the file",
                               "x": "bytes", "y": "ms", "series": series}
     return result

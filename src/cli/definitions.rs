@@ -15,7 +15,7 @@ pub enum Options<'a> {
     /// All, as help, completions and manual pages tell of them, and as it takes to say what is wrong with a command line.
     All,
     /// Those that these words can mean. To clap an option that nobody uses costs as much as one that somebody does, and most
-    /// command lines use none (docs/performance.md).
+    /// command lines use none (docs/measurements.md).
     In(&'a [OsString]),
 }
 

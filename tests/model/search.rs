@@ -1,6 +1,6 @@
 //! The lock protocol, checked: every order of the system calls of three processes, with SIGKILL between any two.
 //!
-//! [`state`] is what there is, [`protocol`] what a process does next, [`promises`] what must hold in every state; `docs/locking.md` has the table that maps its steps to the code. Each test prints how many
+//! [`state`] is what there is, [`protocol`] what a process does next, [`promises`] what must hold in every state; `docs/model.md` has the table that maps its steps to the code. Each test prints how many
 //! states it saw (`cargo test --test model -- --nocapture`). With `MEMLATCH_LONG=1` the larger casts are searched too.
 
 use memlatch_model::protocol::{Protocol, Safeguards};
@@ -100,15 +100,14 @@ fn nobody_goes_round_in_circles() {
     }
 }
 
-/// The table of steps in `docs/locking.md`, against the model and the code.
+/// The table of steps in `docs/model.md`, against the model and the code.
 #[test]
 fn the_steps_are_those_of_the_code() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("a file of the project");
     let names = ["contend", "contend/clearing", "ending", "folder", "guard", "holder", "lease", "census", "lib"].map(|name| format!("crates/lock/src/{name}.rs"));
     let code: String = names.iter().map(|name| read(name)).chain([read("crates/os/src/lib.rs")]).collect();
-    let page = read("docs/locking.md");
-    let (_, table) = page.split_once("## The protocol as a model").expect("the model's section");
+    let table = read("docs/model.md");
     let words = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let mut steps = BTreeSet::new();
     for row in table.lines().filter(|line| line.starts_with("| `")) {
@@ -124,7 +123,7 @@ fn the_steps_are_those_of_the_code() {
 }
 
 /// `with` is killed after it has removed `info` and before it has freed the guard, and a process that its command left
-/// behind keeps the guard's descriptor: all wait until that process ends. `docs/locking.md` says so.
+/// behind keeps the guard's descriptor: all wait until that process ends. `docs/model.md` says so.
 #[test]
 fn only_a_daemon_of_a_killed_with_can_keep_a_lock_that_nobody_has() {
     let cast = [(WITH_DAEMON, ALONE), (UPDATE, CHILD), (UPDATE, ALONE)];

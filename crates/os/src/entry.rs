@@ -1,7 +1,7 @@
 //! Where the program begins: what Rust's own start-up does for it, as far as it needs it.
 //!
 //! The runtime's start-up also reads the process's memory map and sets up a handler that names stack overflows. For a
-//! program that ends after half a millisecond these are a tenth of its time; docs/performance.md has the figures.
+//! program that ends after half a millisecond these are a tenth of its time; docs/measurements.md has the figures.
 
 use std::{
     ffi::{CStr, OsStr, OsString, c_char, c_int},
