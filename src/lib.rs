@@ -6,7 +6,7 @@
 pub mod multicall;
 
 pub mod cli;
-mod clients;
+pub mod clients;
 pub mod help;
 mod mcp_entry;
 pub mod request;
@@ -20,7 +20,7 @@ pub mod schema;
 
 pub mod failure;
 pub mod report;
-mod revision;
+pub mod revision;
 mod sandbox;
 
 mod manual;

@@ -106,7 +106,8 @@ fn add(
     Ok(())
 }
 
-fn new_lines(request: &Update, filter: &Program, rule: &Rule, console: &Console) -> Result<Vec<u8>, Failure> {
+/// The lines that the filter gives.
+pub fn new_lines(request: &Update, filter: &Program, rule: &Rule, console: &Console) -> Result<Vec<u8>, Failure> {
     let filter = program::prepare(filter, InputName::default())?;
     let text = RefCell::new(Vec::new());
     let failed = RefCell::new(Ok(()));
@@ -134,14 +135,14 @@ fn new_lines(request: &Update, filter: &Program, rule: &Rule, console: &Console)
 }
 
 /// What the file would hold.
-fn after(old: Option<&[u8]>, seed: Option<&[u8]>, new: &[u8]) -> Vec<u8> {
+pub fn after(old: Option<&[u8]>, seed: Option<&[u8]>, new: &[u8]) -> Vec<u8> {
     let kept = old.map(|old| &old[..Form::Lines.whole(old)]).or(seed).unwrap_or_default();
     let end: &[u8] = if kept.is_empty() || kept.ends_with(b"\n") { b"" } else { b"\n" };
     [kept, end, new].concat()
 }
 
 /// The lines that a missing file starts from.
-fn seed(json: &str) -> Result<Vec<u8>, Failure> {
+pub fn seed(json: &str) -> Result<Vec<u8>, Failure> {
     let value = Form::Lines.seed(json)?;
     let mut text = Vec::new();
     Form::Lines.write(&value, &crate::document::Layout::default(), &mut text).map_err(Failure::from_output)?;

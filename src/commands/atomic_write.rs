@@ -94,7 +94,7 @@ fn write(request: &request::Write, console: &Console) -> Result<Exit, Failure> {
 }
 
 /// The new content, with what others have made of its base since.
-fn with_theirs(
+pub fn with_theirs(
     request: &request::Write,
     content: Vec<u8>,
     current: Option<&[u8]>,
@@ -139,7 +139,8 @@ fn put(
     Ok(())
 }
 
-fn read_input() -> Result<Vec<u8>, Failure> {
+/// All of standard input.
+pub fn read_input() -> Result<Vec<u8>, Failure> {
     let mut content = Vec::new();
     let read = io::stdin().lock().read_to_end(&mut content);
     read.map_err(|error| Failure::failed(format!("cannot read standard input: {error}")))?;
@@ -147,7 +148,7 @@ fn read_input() -> Result<Vec<u8>, Failure> {
 }
 
 /// What will be in the file.
-fn checked(mut content: Vec<u8>, request: &request::Write, rule: &Rule) -> Result<Vec<u8>, Failure> {
+pub fn checked(mut content: Vec<u8>, request: &request::Write, rule: &Rule) -> Result<Vec<u8>, Failure> {
     if content.is_empty() {
         return Err(Failure::failed(format!(
             "there is no content for '{}': give it on standard input or with --content TEXT",

@@ -29,24 +29,32 @@ use std::{
 
 /// Prints what the request asks for.
 pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
+    run_on(request, &|file| load(file, request, console), console)
+}
+
+/// Finds the text that a word of the command line names.
+pub type Loader<'a> = dyn Fn(&Path) -> Result<Text, Failure> + Sync + 'a;
+
+/// The same with texts that come from wherever `load` finds them.
+pub fn run_on(request: &Read, load: &Loader<'_>, console: &Console) -> Result<Exit, Failure> {
     match &request.show {
         Show::Revision => {
-            let text = load(only_file(request), request, console)?;
+            let text = load(only_file(request))?;
             console.data(|out| writeln!(out, "{}", Revision::of(Some(&text.bytes))))?;
             Ok(Exit(0))
         }
         Show::Filtered { .. } if request.with_revision => {
-            filter::on_large_stack(|| print_with_revision(request, console)).map_err(no_stack)?
+            filter::on_large_stack(|| print_with_revision(request, load, console)).map_err(no_stack)?
         }
         Show::Content(style) if Form::of(only_file(request)) == Form::Document => {
-            let text = load(only_file(request), request, console)?;
+            let text = load(only_file(request))?;
             let is_shallow = is_shallow(&text.bytes);
             let printer = printer(*style, console)?;
             let print = || print_document(text, &printer, console);
             if is_shallow { print() } else { filter::on_large_stack(print).map_err(no_stack)? }
         }
         Show::Bytes | Show::Content(_) => {
-            let text = load(only_file(request), request, console)?;
+            let text = load(only_file(request))?;
             console.data(|out| out.write_all(&text.bytes))?;
             Ok(Exit(0))
         }
@@ -55,8 +63,7 @@ pub fn run(request: &Read, console: &Console) -> Result<Exit, Failure> {
                 // A filter with a mistake in it waits for nobody.
                 let name = InputName::default();
                 let filter = program::prepare(program, name.clone())?;
-                let texts: Vec<Text> =
-                    request.files.iter().map(|file| load(file, request, console)).collect::<Result<_, _>>()?;
+                let texts: Vec<Text> = request.files.iter().map(|file| load(file)).collect::<Result<_, _>>()?;
                 tell_of_torn_lines(&texts, console);
                 let printer = printer(*style, console)?;
                 let input = inputs::of(texts, *input, name.clone())?;
@@ -89,13 +96,13 @@ fn printer(style: Style, console: &Console) -> Result<Printer, Failure> {
 }
 
 /// Prints the revision and the value that belong together: both are of the bytes that were read once.
-fn print_with_revision(request: &Read, console: &Console) -> Result<Exit, Failure> {
+fn print_with_revision(request: &Read, load: &Loader<'_>, console: &Console) -> Result<Exit, Failure> {
     let Show::Filtered { program, style, status_from_output, .. } = &request.show else {
         unreachable!("a revision comes with a filter, if only with the one that changes nothing")
     };
     let name = InputName::default();
     let filter = program::prepare(program, name.clone())?;
-    let text = load(only_file(request), request, console)?;
+    let text = load(only_file(request))?;
     let revision = Value::from(Revision::of(Some(&text.bytes)).to_string());
     tell_of_torn_lines(std::slice::from_ref(&text), console);
     // The whole content is one value, of lines as well.
@@ -131,7 +138,7 @@ fn is_shallow(text: &[u8]) -> bool {
 }
 
 /// The text of one file, as one writer left it; `-` is standard input.
-fn load(file: &Path, request: &Read, console: &Console) -> Result<Text, Failure> {
+pub fn load(file: &Path, request: &Read, console: &Console) -> Result<Text, Failure> {
     let mut bytes = Vec::new();
     if file == Path::new("-") {
         let failed = |error| Failure::failed(format!("cannot read standard input: {error}"));

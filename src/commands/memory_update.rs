@@ -31,7 +31,8 @@ use std::{
 /// What to do about a file that is not there.
 const START_IT: &str = "--create starts it from {}, or --create=JSON from something else";
 
-fn input_name(file: &Path) -> InputName {
+/// The name that `input_filename` gives.
+pub fn input_name(file: &Path) -> InputName {
     let name = InputName::default();
     name.set(Some(file.to_string_lossy().into()));
     name
@@ -141,7 +142,7 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
 /// Refuses a result that throws the document away: `.count` makes a number of it, and `.count == 1` a boolean.
 ///
 /// A document that is `null` holds nothing yet.
-fn refuse_change_of_type(old: Option<&str>, new: &Value, request: &Update) -> Result<(), Failure> {
+pub fn refuse_change_of_type(old: Option<&str>, new: &Value, request: &Update) -> Result<(), Failure> {
     let Some(old) = old.filter(|old| *old != new.kind() && *old != "null" && !request.may_change_type) else {
         return Ok(());
     };
@@ -191,11 +192,7 @@ impl<'a> Prepared<'a> {
             Change::Append(_) => unreachable!("lines are appended without a change of the others"),
             Change::Filter(source) => Prepared::Filter(program::prepare(source, input_name(&request.file))?),
             Change::Function(name) => {
-                if settings::bash_function(name).is_none() {
-                    return Err(Failure::usage(format!(
-                        "there is no exported bash function '{name}'; define it and run: export -f {name}"
-                    )));
-                }
+                find_function(name)?;
                 Prepared::Function(name)
             }
         })
@@ -205,7 +202,7 @@ impl<'a> Prepared<'a> {
     fn apply(self, old: Value, guard: Guard, target: &Target, console: &Console) -> Result<(Value, Guard), Failure> {
         let filter = match self {
             Prepared::Filter(filter) => filter,
-            Prepared::Function(name) => return Ok((call_function(name, &old, &guard)?, guard)),
+            Prepared::Function(name) => return Ok((call_function(name, &old, guard.token())?, guard)),
         };
         let held = Mutex::new(Some(guard));
         let take = || held.lock().expect("nobody panics while holding this").take();
@@ -224,14 +221,25 @@ impl<'a> Prepared<'a> {
     }
 }
 
+/// Makes sure that there is an exported function of that name.
+pub fn find_function(name: &str) -> Result<(), Failure> {
+    match settings::bash_function(name) {
+        Some(_) => Ok(()),
+        None => Err(Failure::usage(format!(
+            "there is no exported bash function '{name}'; define it and run: export -f {name}"
+        ))),
+    }
+}
+
 /// Runs the function with the document on its standard input, and reads the new one from its output.
-fn call_function(name: &str, old: &Value, guard: &Guard) -> Result<Value, Failure> {
+/// It works inside the hold of `token`.
+pub fn call_function(name: &str, old: &Value, token: &str) -> Result<Value, Failure> {
     let cannot = |error: io::Error| Failure::failed(format!("cannot run bash for the function '{name}': {error}"));
     let mut input = Vec::new();
     document::write(old, &document::Layout::default(), &mut input).map_err(cannot)?;
     input.push(b'\n');
     let mut tokens = settings::inside();
-    tokens.push(guard.token().to_owned());
+    tokens.push(token.to_owned());
     process::reset_child_signal();
     // The name is an argument, not part of the program: bash calls what it names and evaluates nothing.
     let mut bash = Command::new("bash")

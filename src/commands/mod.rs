@@ -1,10 +1,10 @@
 //! What the tools do: one file a tool, each a straight line over the leaves. No clap, no printing of their own.
 
-mod append;
+pub mod append;
 pub mod atomic_write;
 pub mod condition;
 pub mod doctor;
-mod facts;
+pub mod facts;
 pub mod file_lock;
 pub mod form;
 pub mod git_merge;
@@ -14,13 +14,13 @@ pub mod install_mcp;
 pub mod memory_read;
 pub mod memory_update;
 pub mod merge;
-mod printing;
+pub mod printing;
 pub mod program;
 mod restore;
-mod rule;
+pub mod rule;
 pub mod show;
 pub mod with;
-mod writing;
+pub mod writing;
 
 use crate::{
     diff,
@@ -85,7 +85,7 @@ pub fn give_back(guard: Guard, console: &Console) {
 }
 
 /// Prints what would change in the target. `None` stands for a file that does not exist.
-fn show_difference(old: Option<&[u8]>, new: &[u8], target: &Target, console: &Console) -> Result<(), Failure> {
+pub fn show_difference(old: Option<&[u8]>, new: &[u8], target: &Target, console: &Console) -> Result<(), Failure> {
     if old == Some(new) {
         console.info(format_args!("no change: '{}' would stay as it is", shown(&target.given)));
         return Ok(());
@@ -117,7 +117,7 @@ pub fn own_program() -> Result<PathBuf, Failure> {
 }
 
 /// This process's own command line, for those who wait for it: without the values that only its user need know.
-fn own_command() -> Option<String> {
+pub fn own_command() -> Option<String> {
     let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let name = words.next()?;
     let name = Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);

@@ -48,11 +48,7 @@ pub fn acquire(
     wait: Wait,
     observer: &dyn Observer,
 ) -> Result<Guard, Error> {
-    let owner = match terms.owner {
-        Some(Owner::Process(pid)) => named_owner(pid)?,
-        Some(Owner::Client) => client::nearest(&process::lineage(), clients)?,
-        None => asking_shell(&process::lineage())?,
-    };
+    let owner = owner_of(terms, clients)?;
     let words = process::words(owner.pid);
     let guard = take(folder, target, wait, observer, |contender| {
         let mut info = contender.describe(claim);
@@ -74,6 +70,19 @@ pub fn acquire(
         observer.notice(Event::FleetingOwner { target: &target.given, owner: owner.pid, client });
     }
     Ok(guard)
+}
+
+/// Who owns a lease that this process asks for.
+///
+/// # Errors
+///
+/// [`Error::Refused`] if no process can own it.
+pub fn owner_of(terms: Terms, clients: &[Client]) -> Result<Process, Error> {
+    match terms.owner {
+        Some(Owner::Process(pid)) => named_owner(pid),
+        Some(Owner::Client) => client::nearest(&process::lineage(), clients),
+        None => asking_shell(&process::lineage()),
+    }
 }
 
 impl Guard {
