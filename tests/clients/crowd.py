@@ -115,7 +115,7 @@ def graphs(rooms, report):
     with report("`memlatch mcp --graph` on one graph") as tell:
         file = memory / "graph.jsonl"
         names, broken, told = graph(rooms, [str(rooms[0].home / ".local/bin/memlatch"), "mcp", "--graph", str(file)], file)
-        assert (names, broken, told) == (whole, 0, whole), f"{names} of {whole} entities, {broken} broken lines, {told} told as made"
+        assert (names, broken, told) == (whole, 0, whole), f"{names} of {whole} entities, {broken} broken lines, {told} reported as done"
         tell(f"{names} of {whole} entities kept")
     with report(f"the same with the reference, {REFERENCE}") as tell:
         server = REFERENCE.find()
@@ -124,7 +124,7 @@ def graphs(rooms, report):
         file = memory / "reference.jsonl"
         names, broken, told = graph(rooms, ["env", f"MEMORY_FILE_PATH={file}", "node", str(server)], file)
         # It shows that the load is one that loses writes; nothing is asked of somebody else's server.
-        tell(f"{names} of {whole} entities kept, {told} told as made")
+        tell(f"{names} of {whole} entities kept, {told} reported as done")
 
 
 ALL = [shells, appends, graphs]

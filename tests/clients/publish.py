@@ -2,18 +2,18 @@
 
 import crowd
 
-HEAD = """# Seen in real clients
+HEAD = """# Tried in AI clients
 
-What memlatch does in the AI clients themselves: each runs without a terminal, in a network namespace with loopback alone, for a
-scripted model that makes the tool calls. What is asserted is what the client told the model, and what is in the files.
+Tests of memlatch in real AI clients. Each client runs without a terminal, in a network namespace that has only the loopback interface, with a
+scripted model that makes the tool calls. The tests check what the client reported to the model, and what is in the files.
 
 ```
 {command}
 ```
 
-writes this page. It takes Linux, npm, and for the clients' own needs node, ripgrep, bubblewrap and socat. Hooks, skills,
-settings and servers are set up by the lines of [the clients' pages](clients.md#page-by-page), as they stand there. Cursor cannot be had from
-a package registry and has not been tried.
+writes this page. It needs Linux, npm, and for the clients themselves node, ripgrep, bubblewrap and socat. Hooks, skills,
+settings and servers are set up with the lines of [the clients' pages](clients.md#page-by-page), exactly as printed there. Cursor is not
+available from a package registry and has not been tried.
 
 """
 
@@ -27,11 +27,11 @@ def write(page, clients, peers, rows):
     for scene in dict.fromkeys(scene for _, client, scene, _ in rows if client in names):
         lines.append("| " + " | ".join([scene, *(cells.get((name, scene), "") for name in names)]) + " |")
     lines += ["", "## All at once", "",
-              f"All clients of the table run at the same time. Each makes {crowd.UPDATES} updates in its shell, or {crowd.CALLS} calls at once",
-              "of a memory server that it has started for itself; all work on one file.", "", "| | |", "|---|---|"]
+              f"All clients of the table run at the same time, on one file. Each makes {crowd.UPDATES} updates in its shell, or {crowd.CALLS} parallel calls",
+              "to a memory server that it has started for itself.", "", "| | |", "|---|---|"]
     lines += [f"| {scene} | {detail or verdict} |" for verdict, client, scene, detail in rows if client == "together"]
     lines += ["", "## Other clients of the protocol", "",
-              "They need no model, and judge what `memlatch mcp` answers by the protocol alone.", "", "| | | |", "|---|---|---|"]
+              "They need no model, and check the answers of `memlatch mcp` against the protocol only.", "", "| | | |", "|---|---|---|"]
     for peer in peers:
         lines += [f"| {peer} | {scene} | {cells[peer.name, scene]} |" for _, client, scene, _ in rows if client == peer.name]
     command = "tests/clients/run --publish"

@@ -53,9 +53,9 @@ def hooks(room, report):
         expect('"n": 1', read.replace('\\"', '"'))
         expect("11", again)
         assert seen[4] == 11, seen
-    with report("the end of a session is noted") as tell:
+    with report("the end of a session is logged") as tell:
         if client.name == "opencode":
-            raise Skipped("its plugin notes none")
+            raise Skipped("its plugin does not log it")
         sessions = value(room, "~/aiconfig/memory/projects/project/sessions.json", ".sessions")
         assert [session["client"] for session in sessions] == [client.name.removesuffix("-cli")], sessions
         tell(f"reason `{sessions[0]['reason']}`")

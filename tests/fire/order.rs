@@ -267,7 +267,7 @@ fn a_power_cut_at_any_moment_leaves_old_or_new() {
 }
 
 #[test]
-fn data_is_synced_before_the_rename_and_the_folder_before_the_report() {
+fn data_is_synced_before_the_rename_and_the_directory_before_the_report() {
     use Operation::*;
     if !scene::may_trace() {
         return;
@@ -308,7 +308,7 @@ fn without_sync_a_power_cut_may_leave_an_empty_or_a_cut_file() {
 }
 
 #[test]
-fn a_new_folder_is_as_durable_as_the_file_in_it() {
+fn a_new_directory_is_as_durable_as_the_file_in_it() {
     if !scene::may_trace() {
         return;
     }
