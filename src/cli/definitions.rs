@@ -1,4 +1,4 @@
-//! The command lines as clap and the manual pages know them: options, help and examples. No logic.
+//! The definitions of the command lines, for clap and the manual pages: options, help and examples. No logic.
 
 mod memlatch;
 
@@ -6,21 +6,21 @@ use crate::{multicall::Tool, request::DEFAULT_DOCUMENT};
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser, value_parser};
 use std::{ffi::OsString, path::PathBuf};
 
-/// The most backups that one file can have: to write one, all of them are moved.
+/// The largest number of backups of one file. To write one, all of them are moved.
 const MOST_BACKUPS: u32 = 99;
 
-/// Which options a definition is to have.
+/// Which options a definition includes.
 #[derive(Clone, Copy)]
 pub enum Options<'a> {
-    /// All, as help, completions and manual pages tell of them, and as it takes to say what is wrong with a command line.
+    /// All options: for help, completions and manual pages, and to explain what is wrong with a command line.
     All,
-    /// Those that these words can mean. To clap an option that nobody uses costs as much as one that somebody does, and most
+    /// Only those that these words can refer to. An unused option costs clap as much time as a used one, and most
     /// command lines use none (docs/measurements.md).
     In(&'a [OsString]),
 }
 
 impl Options<'_> {
-    /// May include an option that is not meant, such as one named in a value; never leaves out one that is.
+    /// May include an option that does not occur, such as one named in a value; never leaves out one that does.
     fn include(self, long: &str, letter: Option<char>) -> bool {
         let can_mean = |word: &OsString| {
             let word = word.as_encoded_bytes();
@@ -36,7 +36,7 @@ impl Options<'_> {
     }
 }
 
-/// The command line of a tool, or that of memlatch itself with all tools below it.
+/// The command line of a tool, or that of memlatch itself, with the tools as subcommands.
 pub fn definition(tool: Option<Tool>, options: Options<'_>) -> Command {
     match tool {
         Some(Tool::FileLock) => file_lock(),
@@ -47,7 +47,7 @@ pub fn definition(tool: Option<Tool>, options: Options<'_>) -> Command {
     }
 }
 
-/// A tool's command line in the making.
+/// The definition of a tool's command line while it is built.
 struct Line<'a> {
     command: Command,
     options: Options<'a>,
@@ -61,24 +61,24 @@ impl<'a> Line<'a> {
         Line { command, options }
     }
 
-    /// An argument that is always there: a positional one, or an option that others refer to.
+    /// An argument that is always defined: a positional one, or an option that others refer to.
     fn arg(mut self, arg: Arg) -> Self {
         self.command = self.command.arg(arg);
         self
     }
 
-    /// Puts the options that follow below this heading of the help.
+    /// Lists the following options below this heading in the help.
     fn heading(mut self, heading: &'static str) -> Self {
         self.command = self.command.next_help_heading(heading);
         self
     }
 
-    /// An option, if it is among those that are wanted.
+    /// An option, if it is among those to be included.
     fn option(self, name: &'static str, make: fn(Arg) -> Arg) -> Self {
         if self.options.include(name, None) { self.arg(make(option(name))) } else { self }
     }
 
-    /// An option that has a letter as well.
+    /// An option that also has a one-letter form.
     fn lettered(self, letter: char, name: &'static str, make: fn(Arg) -> Arg) -> Self {
         if self.options.include(name, Some(letter)) { self.arg(make(option(name).short(letter))) } else { self }
     }
@@ -89,7 +89,7 @@ fn help_words() -> Arg {
 }
 
 fn base(name: &'static str) -> Command {
-    // The words come without the name of the binary, and usage lines are to begin with it.
+    // The words come without the name of the binary, but usage lines have to begin with it.
     Command::new(name).bin_name(name).version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true)
 }
 
@@ -101,7 +101,7 @@ fn flag(name: &'static str) -> Arg {
     switch(option(name))
 }
 
-/// Makes an option one that takes no value.
+/// Turns an option into one without a value.
 fn switch(option: Arg) -> Arg {
     option.action(ArgAction::SetTrue)
 }
@@ -110,17 +110,17 @@ fn path(name: &'static str, value: &'static str) -> Arg {
     of_path(Arg::new(name), value)
 }
 
-/// Makes an argument's value a path.
+/// Declares the value of an argument to be a path.
 fn of_path(arg: Arg, value: &'static str) -> Arg {
     arg.value_name(value).value_parser(value_parser!(PathBuf))
 }
 
-/// Makes an option's value a number of seconds. A negative one gets our own message, not clap's on an unknown option.
+/// Declares the value of an option to be a number of seconds. A negative number gets our own message, not clap's about an unknown option.
 fn seconds(option: Arg) -> Arg {
     option.value_name("SECS").allow_negative_numbers(true)
 }
 
-/// Reads the number of a backup, `most` at most.
+/// Parses the number of a backup, which may be `most` at most.
 fn backup_number(text: &str, most: u32) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| match most {
@@ -134,7 +134,10 @@ fn timeout(option: Arg) -> Arg {
 }
 
 fn client(option: Arg) -> Arg {
-    option.value_name("NAME").value_parser(NonEmptyStringValueParser::new()).help("Your name, for those who wait")
+    option
+        .value_name("NAME")
+        .value_parser(NonEmptyStringValueParser::new())
+        .help("Your name, shown to others while they wait")
 }
 
 fn no_sync(option: Arg) -> Arg {
@@ -148,39 +151,41 @@ fn backup(option: Arg) -> Arg {
         .require_equals(true)
         .default_missing_value("1")
         .value_parser(|text: &str| backup_number(text, MOST_BACKUPS))
-        .help("Leave the previous content in FILE.bak, and N-1 older ones in FILE.bak.2 to FILE.bak.N")
+        .help("Keep the previous content in FILE.bak, and N-1 older ones in FILE.bak.2 to FILE.bak.N")
 }
 
-/// What `--schema` without a value stands for; no argument can be this.
+/// The value of `--schema` if it is given without one. No argument can have this value.
 pub const OWN_SCHEMA: &str = "\0";
 
 fn if_revision(option: Arg) -> Arg {
-    option.value_name("REVISION").help("Only if the file still has this revision; 'none': only if it does not exist")
+    option
+        .value_name("REVISION")
+        .help("Write only if the file still has this revision, or with 'none' only if it does not exist")
 }
 
 fn print_revision(option: Arg) -> Arg {
-    switch(option).help("Print the new revision on standard output")
+    switch(option).help("Print the new revision")
 }
 
 fn json_answer(option: Arg) -> Arg {
-    switch(option).help("Print what became of the write as JSON")
+    switch(option).help("Print the result of the write as JSON")
 }
 
 fn json() -> Arg {
     flag("json").help("Print JSON")
 }
 
-/// Only the options of the command that is called are ever made: the others stay functions.
+/// Only the options of the command that is called are built; those of the others remain functions.
 fn file_lock() -> Command {
     base("file-lock")
-        .about("Take, give back and look at locks on files")
+        .about("Acquire, release and list locks on files")
         .subcommand_required(true)
-        .subcommand(base("acquire").about("Take a lock that the calling shell keeps until 'release', or until it ends").defer(acquire))
-        .subcommand(base("release").about("Give back what 'acquire' took").defer(release))
+        .subcommand(base("acquire").about("Take a lock that the calling shell keeps until 'release', or until it exits").defer(acquire))
+        .subcommand(base("release").about("Release a lock that 'acquire' took").defer(release))
         .subcommand(base("with").about("Run a command while holding the locks on one or more files").defer(with))
-        .subcommand(base("status").about("Tell whether a file is locked: exit status 0 if free, 1 if held").defer(status))
-        .subcommand(base("show").about("List all locks: as a table on a terminal, as lines for scripts elsewhere").defer(show))
-        .subcommand(base("cleanup").about("Remove what dead holders left: locks, temporary files, idle guards").defer(cleanup))
+        .subcommand(base("status").about("Print whether a file is locked: exit status 0 if free, 1 if held").defer(status))
+        .subcommand(base("show").about("List all locks: as a table on a terminal, otherwise as lines for scripts").defer(show))
+        .subcommand(base("cleanup").about("Remove what dead holders left: locks, temporary files, unused guards").defer(cleanup))
         .subcommand(base("help").about("Print help on a command or a topic").defer(file_lock_help))
         .after_help(
             "Examples:\n  file-lock with notes.json -- ./edit notes.json\n  lock=$(file-lock acquire notes.json); …; file-lock release \"$lock\"\n  file-lock show",
@@ -194,9 +199,9 @@ fn acquire(command: Command) -> Command {
         .arg(
             option("owner")
                 .value_name("PID|client")
-                .help("Who keeps the lock: a process, or the AI client that runs this [LOCK_OWNER, or the calling shell]"),
+                .help("The owner of the lock: a process, or the AI client that runs this command [LOCK_OWNER, or the calling shell]"),
         )
-        .arg(seconds(option("ttl")).help("Give the lock back by itself after this long"))
+        .arg(seconds(option("ttl")).help("Release the lock automatically after this time"))
         .arg(client(option("client")))
         .after_help(
             "Prints the lock ID.\n\nExamples:\n  lock=$(file-lock acquire notes.json) && …; file-lock release \"$lock\"\n  file-lock acquire notes.json --owner client --ttl 600",
@@ -210,9 +215,11 @@ fn release(command: Command) -> Command {
                 .value_name("LOCK-ID|FILE")
                 .required(true)
                 .value_parser(value_parser!(OsString))
-                .help("What acquire printed, or the file"),
+                .help("The ID that acquire printed, or the file"),
         )
-        .arg(flag("force").help("Even if it is not yours, or cannot be judged from here"))
+        .arg(
+            flag("force").help("Also release a lease of another owner, or one whose owner cannot be checked from here"),
+        )
         .arg(timeout(option("timeout")))
         .after_help("Example:\n  file-lock release notes.json")
 }
@@ -261,7 +268,7 @@ fn show(command: Command) -> Command {
 
 fn cleanup(command: Command) -> Command {
     command
-        .arg(flag("dry-run").help("Only say what would be removed"))
+        .arg(flag("dry-run").help("Only print what would be removed"))
         .arg(json())
         .after_help("Example, for cron:\n  17 * * * * file-lock cleanup")
 }
@@ -279,12 +286,12 @@ fn memory_update(options: Options<'_>) -> Command {
                 .value_name("NAME")
                 .value_parser(NonEmptyStringValueParser::new())
                 .conflicts_with("from-file")
-                .help("Change by an exported bash function: JSON on its standard input, new JSON on its output")
+                .help("Instead of a filter, run an exported bash function: JSON on its standard input, new JSON on its output")
         })
         .heading("Writing")
         .option("backup", backup)
         .option("append", |option| {
-            switch(option).help("Add the filter's outputs as lines to a *.jsonl file, which is not written anew; its input is null")
+            switch(option).help("Append the filter's outputs as lines to a *.jsonl file without rewriting it; the filter's input is null")
         })
         .option("create", |option| {
             option
@@ -292,13 +299,13 @@ fn memory_update(options: Options<'_>) -> Command {
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value(DEFAULT_DOCUMENT)
-                .help("Start a missing file from JSON [{}]")
+                .help("If the file is missing, start from JSON [{}]")
         })
         .option("allow-type-change", |option| {
-            switch(option).help("Let the filter turn an object into something else, for instance")
+            switch(option).help("Allow a result of another type, such as an array in place of an object")
         })
-        .option("dry-run", |option| switch(option).help("Print the new content, on a terminal what would change, and change nothing"))
-        .option("diff", |option| switch(option).help("Print what would change, and change nothing"))
+        .option("dry-run", |option| switch(option).help("Print the new content, or on a terminal the changes; change nothing"))
+        .option("diff", |option| switch(option).help("Print the changes as a diff; change nothing"))
         .schema_option()
         .option("no-sync", no_sync)
         .layout_options()
@@ -310,7 +317,7 @@ fn memory_update(options: Options<'_>) -> Command {
         .option("timeout", timeout)
         .option("client", client)
         .command
-        .about("Change a JSON file by a jq filter: read, filter and replace it under its lock")
+        .about("Change a JSON file with a jq filter: read, filter and replace it under its lock")
         .override_usage("memory-update [OPTIONS] FILE FILTER\n       memory-update [OPTIONS] FILE -f PROGRAM\n       memory-update [OPTIONS] FILE --function NAME")
         .after_help(
             "Examples:\n  memory-update sessions.json '.sessions += [$s]' --argjson s '{\"id\": 1}'\n  memory-update notes.json '.count += 1' --create --backup=5\n  memory-update notes.json 'del(.draft)' --diff",
@@ -324,9 +331,9 @@ fn memory_read(options: Options<'_>) -> Command {
         .heading("Input")
         .lettered('R', "raw-input", |option| switch(option).help("Give the filter each line as a string; with -s all text as one"))
         .lettered('n', "null-input", |option| {
-            switch(option).help("Give the filter null; the values come by 'input'")
+            switch(option).help("Give the filter null; 'input' reads the values")
         })
-        .lettered('s', "slurp", |option| switch(option).help("Give the filter one array that holds all values"))
+        .lettered('s', "slurp", |option| switch(option).help("Give the filter one array of all values"))
         .option("stream", |option| switch(option).help("Give the filter the parts of each value, as jq streams them"))
         .layout_options()
         .option("raw", |option| switch(option).conflicts_with("from-file").help("Print the bytes as they are"))
@@ -334,10 +341,10 @@ fn memory_read(options: Options<'_>) -> Command {
         .lettered('j', "join-output", |option| {
             switch(option).help("Print strings without quotes, and no newlines between outputs")
         })
-        .option("raw-output0", |option| switch(option).help("Print strings without quotes, and NUL behind each output"))
-        .lettered('a', "ascii-output", |option| switch(option).help("Print all but ASCII as \\u escapes"))
+        .option("raw-output0", |option| switch(option).help("Print strings without quotes, and NUL after each output"))
+        .lettered('a', "ascii-output", |option| switch(option).help("Print non-ASCII characters as \\u escapes"))
         .option("seq", |option| switch(option).help("Print the ASCII record separator before each output (RFC 7464)"))
-        .lettered('C', "color-output", |option| switch(option).help("Print in colour, by JQ_COLORS [on a terminal]"))
+        .lettered('C', "color-output", |option| switch(option).help("Print in the colours of JQ_COLORS [on a terminal]"))
         .lettered('M', "monochrome-output", |option| switch(option).help("Print without colour"))
         .option("unbuffered", |option| switch(option).hide(true))
         .lettered('b', "binary", |option| switch(option).hide(true))
@@ -347,24 +354,24 @@ fn memory_read(options: Options<'_>) -> Command {
         .heading("Revisions")
         .option("revision", |option| switch(option).help("Print the revision of the file's bytes and nothing else"))
         .option("with-revision", |option| {
-            switch(option).help("Print {\"revision\": R, \"value\": V}, which belong together")
+            switch(option).help("Print {\"revision\": R, \"value\": V} from one read")
         })
         .heading("Locking")
         .option("no-lock", |option| switch(option).help("Do not wait for writers"))
         .option("timeout", timeout)
         .command
-        .about("Print a file, or what a jq filter makes of it, never half written")
+        .about("Print a file, or what a jq filter makes of it, never an incomplete one")
         .override_usage("memory-read [OPTIONS] FILE [FILTER [FILE...]]\n       memory-read [OPTIONS] -f PROGRAM FILE...")
         .after_help("Examples:\n  memory-read notes.json\n  memory-read sessions.json '.sessions[-1].id' -r\n  date +'{\"day\": %j}' | memory-read - .day")
 }
 
 fn atomic_write(options: Options<'_>) -> Command {
     Line::new("atomic-write", options)
-        .arg(path("file", "FILE").required(true).help("The file; missing folders above it are made"))
+        .arg(path("file", "FILE").required(true).help("The file; missing parent directories are made"))
         .heading("Writing")
         .arg(option("content").value_name("TEXT").allow_hyphen_values(true).help("Write TEXT instead of standard input"))
         .schema_option()
-        .option("validate", |option| switch(option).help("Refuse what is not JSON, as is always done for *.json"))
+        .option("validate", |option| switch(option).help("Refuse content that is not JSON; always on for *.json"))
         .option("backup", backup)
         .option("restore", |option| {
             option
@@ -374,7 +381,7 @@ fn atomic_write(options: Options<'_>) -> Command {
                 .default_missing_value("1")
                 .value_parser(|text: &str| backup_number(text, u32::MAX))
                 .conflicts_with("content")
-                .help("Put backup K back, by default FILE.bak; what the file holds now becomes FILE.bak")
+                .help("Restore backup K [1, which is FILE.bak]; the present content becomes FILE.bak")
         })
         .option("no-sync", no_sync)
         .heading("Revisions")
@@ -383,7 +390,7 @@ fn atomic_write(options: Options<'_>) -> Command {
             option
                 .value_name("REVISION|BASEFILE")
                 .value_parser(value_parser!(OsString))
-                .help("The content was made from this one: keep what others have made of it since")
+                .help("What the new content was made from: merge in the changes that others have made since")
         })
         .option("print-revision", print_revision)
         .option("json", json_answer)
@@ -399,7 +406,7 @@ fn atomic_write(options: Options<'_>) -> Command {
         )
 }
 
-/// The positional words of the tools that take a filter: what each means depends on the options around it.
+/// The positional words of the tools that take a filter. The options decide what each word means.
 fn words(names: &'static str) -> Arg {
     Arg::new("words")
         .value_name(names)
@@ -429,16 +436,16 @@ impl Line<'_> {
             })
             .option("rawfile", |option| pair(option, "FILE").help("Set $NAME to the text of a file"))
             .option("args", |option| {
-                option.action(ArgAction::Count).help("Take the words that follow for strings in $ARGS.positional")
+                option.action(ArgAction::Count).help("Put the following arguments into $ARGS.positional as strings")
             })
             .option("jsonargs", |option| {
-                option.action(ArgAction::Count).help("Take the words that follow for JSON values in $ARGS.positional")
+                option.action(ArgAction::Count).help("Put the following arguments into $ARGS.positional as JSON values")
             })
             .arg(of_path(option("from-file").short('f'), "PROGRAM").help("Read the filter from a file"))
             .lettered('L', "library-path", |option| {
-                of_path(option, "DIR").action(ArgAction::Append).help("Look for modules here")
+                of_path(option, "DIR").action(ArgAction::Append).help("Look for modules in DIR")
             })
-            .option("eval-timeout", |option| seconds(option).help("Give up on a filter that runs longer"))
+            .option("eval-timeout", |option| seconds(option).help("Stop a filter that runs longer than this"))
     }
 
     fn layout_options(self) -> Self {
@@ -464,7 +471,7 @@ impl Line<'_> {
                 .value_parser(value_parser!(OsString))
                 .num_args(0..=1)
                 .default_missing_value(OWN_SCHEMA)
-                .help("Refuse content that does not fit the JSON Schema in FILE, or the one that it names as $schema")
+                .help("Refuse content that does not conform to the JSON Schema in FILE, or without FILE to the one in its $schema")
         })
     }
 }
