@@ -95,9 +95,7 @@ pub fn help_on(tool: Option<Tool>, words: &[String]) -> Result<String, Failure> 
         },
         _ => (tool, words),
     };
-    if let [word] = words
-        && let Some(topic) = help::topic(word)
-    {
+    if let Some(topic) = words.first().filter(|_| words.len() == 1).and_then(|word| help::topic(word)) {
         return Ok(topic.text.to_owned());
     }
     let mut root = definition(tool, Options::All);

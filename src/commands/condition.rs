@@ -86,10 +86,11 @@ pub fn merged(
     answer: Answer,
     console: &Console,
 ) -> Result<Outcome, Failure> {
-    if let Base::Revision(expected) = base
-        && (expected.is_none() || current.is_none())
-    {
-        return check(expected, current, target, answer, console).map(|()| Outcome::Untouched);
+    match base {
+        Base::Revision(expected) if expected.is_none() || current.is_none() => {
+            return check(expected, current, target, answer, console).map(|()| Outcome::Untouched);
+        }
+        _ => {}
     }
     let found = base_content(base, current, target)?;
     if current == Some(&found) {
@@ -134,9 +135,8 @@ fn base_content(base: &Base, current: Option<&[u8]>, target: &Target) -> Result<
     }
     for backup in replace::backups(&target.given)? {
         // One that cannot be read is none, and the next may be the one.
-        if let Ok(content) = fs::read(&backup.path)
-            && expected.is(&Revision::of(Some(&content)))
-        {
+        let content = fs::read(&backup.path).ok();
+        if let Some(content) = content.filter(|content| expected.is(&Revision::of(Some(content)))) {
             return Ok(content);
         }
     }

@@ -120,7 +120,7 @@ impl Connection<'_> {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let Ok(text) = str::from_utf8(&line) else {
+            let Ok(text) = std::str::from_utf8(&line) else {
                 self.send(&protocol::error(&Value::Null, -32700, "not UTF-8"));
                 continue;
             };

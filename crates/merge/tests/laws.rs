@@ -45,14 +45,14 @@ fn changed(base: &Value, seed: &mut std::vec::IntoIter<u8>, depth: u32) -> Value
                     map.insert(key.clone(), value);
                 }
             }
-            if roll.is_multiple_of(3) {
+            if roll % 3 == 0 {
                 map.insert(format!("n{}", roll % 7).as_str().into(), Value::from(usize::from(roll)));
             }
             Value::object(map)
         }
         Value::Array(elements) => {
             let mut list: Vec<Value> = elements.iter().filter_map(|element| keep(element, seed)).collect();
-            if roll.is_multiple_of(2) {
+            if roll % 2 == 0 {
                 list.push(of(&format!("{{\"id\": {}, \"v\": {}}}", 10 + roll % 5, roll / 5)));
             }
             Value::array(list)

@@ -22,9 +22,7 @@ pub fn check(findings: &mut Findings) {
     if let Err(error) = settings::lock_folder() {
         findings.problem(Check::Environment, error.to_string(), None, "set AICONFIG_PATH to an absolute path");
     }
-    if let Ok(timeout) = settings::lock_timeout()
-        && timeout >= LIMIT_OF_CLIENTS
-    {
+    if let Some(timeout) = settings::lock_timeout().ok().filter(|timeout| *timeout >= LIMIT_OF_CLIENTS) {
         let what = format!(
             "LOCK_TIMEOUT is {} s; AI clients end a command after {} s, before it can say who holds the lock",
             timeout.as_secs_f64(),

@@ -76,15 +76,14 @@ impl Table {
 
     fn write(&self, ending: &str, word: &Value) -> Result<(), Failure> {
         let path = self.path(ending);
-        self.try_write(&path, word).map_err(cannot("write", &path))
+        self.try_write(&path, &self.path(&format!("{ending}.new")), word).map_err(cannot("write", &path))
     }
 
     #[expect(clippy::disallowed_methods, reason = "a new file beside the real one, whose place it takes")]
-    fn try_write(&self, path: &Path, word: &Value) -> io::Result<()> {
-        let new = path.with_added_extension("new");
-        fs::write(&new, word.to_string())?;
-        Belonging::beside(&new)?.give_file(&File::open(&new)?)?;
-        fs::rename(&new, path)
+    fn try_write(&self, path: &Path, new: &Path, word: &Value) -> io::Result<()> {
+        fs::write(new, word.to_string())?;
+        Belonging::beside(new)?.give_file(&File::open(new)?)?;
+        fs::rename(new, path)
     }
 
     /// What this machine says of itself.

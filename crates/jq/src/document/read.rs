@@ -258,9 +258,8 @@ pub fn unescape(body: &str) -> String {
 fn code_point(rest: &str) -> (char, usize) {
     let unit = |s: &str| s.get(..4).and_then(|d| u32::from_str_radix(d, 16).ok());
     let high = unit(rest).unwrap_or(0xfffd);
-    if let 0xd800..0xdc00 = high
-        && let Some(low @ 0xdc00..0xe000) = rest.get(4..).and_then(|r| r.strip_prefix("\\u")).and_then(unit)
-    {
+    let second = || rest.get(4..).and_then(|r| r.strip_prefix("\\u")).and_then(unit);
+    if let (0xd800..0xdc00, Some(low @ 0xdc00..0xe000)) = (high, second()) {
         let c = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
         return (char::from_u32(c).unwrap_or('\u{fffd}'), 10);
     }
@@ -424,9 +423,7 @@ pub mod lenient {
 
         /// The value of the member whose key is on top.
         fn member(&mut self, value: Value) {
-            if let Some(Open::Key(key)) = self.stack.pop()
-                && let Some(Open::Object(map)) = self.stack.last_mut()
-            {
+            if let (Some(Open::Key(key)), Some(Open::Object(map))) = (self.stack.pop(), self.stack.last_mut()) {
                 map.insert(key, value);
             }
         }

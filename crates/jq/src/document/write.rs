@@ -97,10 +97,8 @@ const TABS: &[u8] = &[b'\t'; 256];
 impl Writer<'_> {
     fn flush(&mut self) {
         if let Some(out) = &mut self.out {
-            if self.failed.is_none()
-                && let Err(e) = out.write_all(&self.buffer)
-            {
-                self.failed = Some(e);
+            if self.failed.is_none() {
+                self.failed = out.write_all(&self.buffer).err();
             }
             self.buffer.clear();
         }
@@ -109,11 +107,8 @@ impl Writer<'_> {
     fn put(&mut self, bytes: &[u8]) {
         if bytes.len() >= FULL && self.out.is_some() {
             self.flush();
-            if let Some(out) = &mut self.out
-                && self.failed.is_none()
-                && let Err(e) = out.write_all(bytes)
-            {
-                self.failed = Some(e);
+            if let (Some(out), None) = (&mut self.out, &self.failed) {
+                self.failed = out.write_all(bytes).err();
             }
             return;
         }

@@ -170,9 +170,7 @@ impl<'s> Linker<'s> {
 
     /// A function outside of the current one: of this module, an imported one or the library.
     fn global(&mut self, name: &'s str, arity: usize, scope: &Scope<'s>) -> Linked<Option<&'s str>> {
-        if let Some(unit) = scope.unit
-            && let Some((unit, index)) = self.units.find(unit, scope.before, name, arity)
-        {
+        if let Some((unit, index)) = scope.unit.and_then(|unit| self.units.find(unit, scope.before, name, arity)) {
             return self.module_function(unit, index).map(Some);
         }
         self.library(name, arity)

@@ -24,7 +24,7 @@ pub use crate::value::Value;
 pub use access::{Access, Environment};
 pub use stack::on_large_stack;
 
-use crate::value::Map;
+use crate::value::{Map, ceil_char_boundary, floor_char_boundary};
 use engine::{Data, Engine, World};
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars};
@@ -203,11 +203,11 @@ fn located(units: &modules::Units<'_>, e: &link::LinkError) -> CompileError {
         return CompileError { message: error.what.clone() };
     };
     let text = unit.text;
-    let start = text.floor_char_boundary(error.start.min(text.len()));
+    let start = floor_char_boundary(text, error.start.min(text.len()));
     let line = 1 + text[..start].matches('\n').count();
     let line_start = text[..start].rfind('\n').map_or(0, |i| i + 1);
     let line_end = text[line_start..].find('\n').map_or(text.len(), |i| line_start + i);
-    let end = text.ceil_char_boundary(error.end.clamp(start, line_end.max(start)));
+    let end = ceil_char_boundary(text, error.end.clamp(start, line_end.max(start)));
     let column = 1 + text[line_start..start].chars().count();
     let width = text[start..end.max(start)].chars().count().max(1);
     let message = format!(

@@ -4,6 +4,7 @@
 //! `reduce 1 + 2 as …`, `.5`) and says less about errors. What jaq-core's interpreter has no term
 //! for is written in terms that it has.
 
+use crate::value::ceil_char_boundary;
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::ops::{Cmp, Math};
@@ -476,9 +477,7 @@ impl<'s> Parser<'s> {
                 Side::Right => strength,
                 Side::Left | Side::None => strength + 1,
             })?;
-            if let (Side::None, Some((next, ..))) = (kind, self.operator())
-                && next == strength
-            {
+            if matches!(kind, Side::None) && self.operator().is_some_and(|(next, ..)| next == strength) {
                 return self.unexpected("");
             }
             left = binary(left, op, right);
@@ -1060,7 +1059,7 @@ impl<'s> Parser<'s> {
         };
         let Some(first) = unit(start) else {
             let end = (start + 2).min(self.text.len());
-            let end = self.text.ceil_char_boundary(end);
+            let end = ceil_char_boundary(self.text, end);
             let what = "invalid escape in string literal".into();
             return Err(SyntaxError { what, start, end });
         };

@@ -48,6 +48,7 @@ pub use ops::{
 pub use order::{Purpose, compare};
 pub use raw::Raw;
 pub use text::{Str, Text, TextLayout};
+pub(crate) use text::{ceil_char_boundary, floor_char_boundary};
 
 use std::rc::Rc;
 

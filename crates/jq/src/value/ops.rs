@@ -1,6 +1,6 @@
 //! Indexing, slicing, setting and arithmetic, with jq's results and error texts.
 
-use super::{Array, Failure, MAX_DEPTH, Map, Str, Value, number, set::Set};
+use super::{Array, Failure, MAX_DEPTH, Map, Str, Value, floor_char_boundary, number, set::Set};
 use std::{ops::Range, rc::Rc};
 
 type Outcome<T = Value> = Result<T, Failure>;
@@ -35,7 +35,7 @@ impl Value {
                 Self::Object(_) => "}",
                 _ => "",
             };
-            text.truncate(text.floor_char_boundary(SHOWN - 3 - close.len()));
+            text.truncate(floor_char_boundary(&text, SHOWN - 3 - close.len()));
             text += "...";
             text += close;
         }

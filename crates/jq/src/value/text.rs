@@ -12,6 +12,16 @@ use std::{
     rc::Rc,
 };
 
+/// The last boundary between characters that is not above `index`.
+pub(crate) fn floor_char_boundary(text: &str, index: usize) -> usize {
+    (0..=index.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
+}
+
+/// The first boundary between characters that is not below `index`.
+pub(crate) fn ceil_char_boundary(text: &str, index: usize) -> usize {
+    (index..text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len())
+}
+
 /// A document's text, and what its strict check found out about the layout; or a longer string that was made.
 #[derive(Debug)]
 pub struct Text {
@@ -81,14 +91,14 @@ impl Str {
     /// Adds to the end; in place if nobody else holds the text.
     pub fn push_str(&mut self, more: &str) {
         let len = self.len() + more.len();
-        if let Self::Slice { text, end, .. } = self
-            && text.text.len() == *end as usize
-            && let Some(longer) = u32::try_from(*end as usize + more.len()).ok()
-            && let Some(own) = Rc::get_mut(text)
-        {
-            own.push_str(more);
-            *end = longer;
-            return;
+        if let Self::Slice { text, end, .. } = self {
+            let at_the_end = text.text.len() == *end as usize;
+            let longer = u32::try_from(*end as usize + more.len()).ok();
+            if let (true, Some(longer), Some(own)) = (at_the_end, longer, Rc::get_mut(text)) {
+                own.push_str(more);
+                *end = longer;
+                return;
+            }
         }
         let mut whole = String::with_capacity(len);
         whole.push_str(self);
