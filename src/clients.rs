@@ -1,6 +1,6 @@
 //! AI clients: how to know that one runs this command, and which process it is.
 
-use crate::{lock::client::Client, settings};
+use crate::{lock::client::Client, settings::Settings};
 
 /// A client, and what the environment tells of it.
 struct Known {
@@ -28,13 +28,13 @@ const KNOWN: [Known; 5] = [
 ];
 
 /// The known clients, each with the PID that it has told.
-pub fn known() -> Vec<Client> {
-    let told = |known: &Known| settings::value(known.pid?)?.to_str()?.parse().ok();
+pub fn known(settings: &Settings) -> Vec<Client> {
+    let told = |known: &Known| settings.value(known.pid?)?.to_str()?.parse().ok();
     KNOWN.iter().map(|known| Client { name: known.name, programs: known.programs, told_pid: told(known) }).collect()
 }
 
 /// Whether an AI client runs this command, as far as the environment tells. `AI_AGENT` and `AGENT` are what several agree on.
-pub fn runs_this() -> bool {
+pub fn runs_this(settings: &Settings) -> bool {
     let marks = KNOWN.iter().flat_map(|client| client.marks.iter().copied().chain(client.pid));
-    marks.chain(["AI_AGENT", "AGENT"]).any(|mark| settings::value(mark).is_some())
+    marks.chain(["AI_AGENT", "AGENT"]).any(|mark| settings.value(mark).is_some())
 }

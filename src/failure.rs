@@ -1,7 +1,7 @@
 //! Kinds of failure, and the one table of exit statuses. It knows the errors of the leaves; no leaf knows it.
 
-use crate::{document, filter, lock, replace, sandbox, schema, settings};
-use std::fmt;
+use crate::{document, filter, lock, refusal::Refusal, replace, schema, settings};
+use std::{fmt, io};
 
 /// What a script can tell apart. `docs/exit-codes.md` shows the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl Kind {
     }
 }
 
+/// The status of a process that a signal ended, as a shell gives it.
+pub fn status_of_signal(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(1)
+}
+
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
 pub struct Failure {
@@ -68,7 +73,17 @@ impl Failure {
 
     /// Says first what the failure is about.
     pub fn about(self, subject: impl fmt::Display) -> Self {
-        Failure { kind: self.kind, cause: anyhow::anyhow!("{subject}: {:#}", self.cause) }
+        Failure { kind: self.kind, cause: self.cause.context(subject.to_string()) }
+    }
+
+    /// Standard output did not take the data.
+    pub fn from_output(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::new(Kind::ReaderGone, error),
+            // Not the stream's fault: the value cannot be written down.
+            io::ErrorKind::InvalidData => Failure::failed(error),
+            _ => Failure::failed(format!("cannot write standard output: {error}")),
+        }
     }
 }
 
@@ -84,14 +99,13 @@ impl From<lock::Error> for Failure {
             lock::Error::Busy(_) => Kind::Busy,
             lock::Error::Io { .. } | lock::Error::Refused(_) => Kind::Failed,
         };
-        let advice = match &error {
-            lock::Error::Io { path, source, .. } => sandbox::advice(path, source),
-            lock::Error::Busy(_) | lock::Error::Refused(_) => None,
-        };
-        match advice {
-            Some(advice) => Failure::new(kind, format!("{error}; {advice}")),
-            None => Failure { kind, cause: error.into() },
-        }
+        Failure { kind, cause: error.into() }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure { kind: Kind::Changed, cause: refusal.into() }
     }
 }
 

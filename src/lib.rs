@@ -19,9 +19,12 @@ pub mod diff;
 pub mod schema;
 
 pub mod failure;
+pub mod outcome;
+pub mod refusal;
 pub mod report;
 pub mod revision;
 mod sandbox;
+pub mod sink;
 
 mod manual;
 
@@ -30,60 +33,61 @@ use memlatch_lock as lock;
 use memlatch_os as process;
 use memlatch_replace as replace;
 
-use commands::Exit;
+use commands::Context;
 use failure::Failure;
 use multicall::Tool;
+use outcome::Outcome;
 use report::Console;
 use request::Request;
+use settings::Settings;
 use std::ffi::OsString;
 
 /// Runs one command line and gives its exit status.
-pub fn run(args: impl Iterator<Item = OsString>) -> u8 {
-    let debug = settings::lock_debug();
-    let call = multicall::dispatch(args);
-    let console = Console::new(call.tool.map_or("memlatch", Tool::name), matches!(debug, Ok(true)));
-    let result = cli::parse(call).and_then(|request| match (&request, debug) {
-        // It is there to say what is wrong with the environment.
-        (Request::Doctor(_), _) | (_, Ok(_)) => obey(&request, &console),
-        (_, Err(error)) => Err(error.into()),
-    });
-    match result {
-        Ok(Exit(status)) => status,
-        Err(failure) => {
-            console.failure(&failure);
-            failure.kind.exit_code()
+#[expect(clippy::disallowed_methods, reason = "this is where the settings are read")]
+pub fn run(words: impl Iterator<Item = OsString>) -> u8 {
+    let settings = Settings::read(words.collect());
+    let call = multicall::dispatch(settings.words());
+    let console = Console::new(call.tool.map_or("memlatch", Tool::name), &settings);
+    let context = Context { settings: &settings, sink: &console };
+    let told = cli::parse(call, &settings).and_then(|request| {
+        // The doctor is there to say what is wrong with the environment.
+        if !matches!(request, Request::Doctor(_)) {
+            settings.lock_debug()?;
         }
-    }
+        let outcome = obey(&request, context)?;
+        let status = console.tell(&outcome)?;
+        outcome.keep();
+        Ok(status)
+    });
+    told.unwrap_or_else(|failure| console.fail(&failure))
 }
 
-fn obey(request: &Request, console: &Console) -> Result<Exit, Failure> {
+fn obey(request: &Request, context: Context<'_>) -> Result<Outcome, Failure> {
     match request {
-        Request::Acquire(request) => commands::file_lock::acquire(request, console),
-        Request::Release(request) => commands::file_lock::release(request, console),
-        Request::With(request) => commands::with::run(request, console),
-        Request::Status { file, json } => commands::file_lock::status(file, *json, console),
-        Request::Show(listing) => commands::show::run(*listing, console),
-        Request::Cleanup { dry_run, json } => commands::file_lock::cleanup(*dry_run, *json, console),
-        Request::Update(request) => commands::memory_update::run(request, console),
-        Request::Read(request) => commands::memory_read::run(request, console),
-        Request::Write(request) => commands::atomic_write::run(request, console),
-        Request::Install { folder, force } => commands::install::run(folder.as_deref(), *force, console),
-        Request::Merge(request) => commands::merge::run(request, console),
-        Request::DriveMerge(request, path) => commands::merge::drive(request, path, console),
+        Request::Acquire(request) => commands::file_lock::acquire(request, context),
+        Request::Release(request) => commands::file_lock::release(request, context),
+        Request::With(request) => commands::with::run(request, context),
+        Request::Status { file, json } => commands::file_lock::status(file, *json, context),
+        Request::Show(listing) => commands::show::run(*listing, context),
+        Request::Cleanup { dry_run, json } => commands::file_lock::cleanup(*dry_run, *json, context),
+        Request::Update(request) => commands::memory_update::run(request, context),
+        Request::Read(request) => commands::memory_read::run(request, context),
+        Request::Write(request) => commands::atomic_write::run(request, context),
+        Request::Install { folder, force } => commands::install::run(folder.as_deref(), *force, context),
+        Request::Merge(request) => commands::merge::run(request, context),
+        Request::DriveMerge(request, path) => commands::merge::drive(request, path, context),
         Request::InstallGitMerge { repository, remove: false } => {
-            commands::git_merge::install(repository.as_deref(), console)
+            commands::git_merge::install(repository.as_deref(), context)
         }
-        Request::InstallGitMerge { repository, remove: true } => {
-            commands::git_merge::remove(repository.as_deref(), console)
-        }
-        Request::InstallMcp { client, print } => commands::install_mcp::run(*client, *print, console),
-        Request::Mcp(request) => mcp::run(request, console),
-        Request::McpCall => mcp::call::run(console),
-        Request::Doctor(request) => commands::doctor::run(request, console),
-        Request::SecondProcess(file) => commands::doctor::second_process(file, console),
-        Request::BetweenHosts(part) => commands::doctor::between_hosts(*part, console),
-        Request::Completions { shell } => manual::completions(*shell, console),
-        Request::Manual { folder } => manual::pages(folder.as_deref(), console),
-        Request::Text(text) => console.data(|out| out.write_all(text.as_bytes())).map(|()| Exit(0)),
+        Request::InstallGitMerge { repository, remove: true } => commands::git_merge::remove(repository.as_deref()),
+        Request::InstallMcp { client, print } => commands::install_mcp::run(*client, *print, context),
+        Request::Mcp(request) => mcp::run(request, context),
+        Request::McpCall => mcp::call::run(context),
+        Request::Doctor(request) => commands::doctor::run(request, context),
+        Request::SecondProcess(file) => commands::doctor::second_process(file),
+        Request::BetweenHosts(part) => commands::doctor::between_hosts(*part, context),
+        Request::Completions { shell } => Ok(manual::completions(*shell)),
+        Request::Manual { folder } => manual::pages(folder.as_deref()),
+        Request::Text(text) => Ok(Outcome::Data(text.clone().into_bytes())),
     }
 }

@@ -1,6 +1,5 @@
 //! Where AI clients keep their list of servers, and what the entry of this one looks like there. Pure, but for the paths.
 
-use crate::settings;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -48,10 +47,10 @@ impl Client {
         if self == Client::Opencode { "mcp" } else { "mcpServers" }
     }
 
-    /// The entry in a JSON file.
-    pub fn entry(self, program: &str) -> Value {
-        // A client may start servers without its own environment, and locks elsewhere exclude nobody.
-        let base = settings::base_folder().and_then(|base| Some(json!({ "AICONFIG_PATH": base.to_str()? })));
+    /// The entry in a JSON file. `base` is what is written in `AICONFIG_PATH`: a client may start servers without its own
+    /// environment, and locks elsewhere exclude nobody.
+    pub fn entry(self, program: &str, base: Option<&Path>) -> Value {
+        let base = base.and_then(|base| Some(json!({ "AICONFIG_PATH": base.to_str()? })));
         let (mut entry, variables) = match self {
             Client::Opencode => {
                 (json!({ "type": "local", "command": [program, "mcp"], "enabled": true }), "environment")
@@ -78,8 +77,8 @@ impl Client {
 }
 
 /// The table of Codex, which keeps its configuration in TOML. A JSON string of plain text is one of TOML too.
-pub fn table(program: &str) -> String {
-    let entry = Client::Codex.entry(program);
+pub fn table(program: &str, base: Option<&Path>) -> String {
+    let entry = Client::Codex.entry(program, base);
     let mut table = format!("{HEADER}\ncommand = {}\nargs = [\"mcp\"]\n", entry["command"]);
     if let Some(base) = entry["env"].get("AICONFIG_PATH") {
         table.push_str(&format!("env = {{ AICONFIG_PATH = {base} }}\n"));

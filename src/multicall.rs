@@ -35,26 +35,23 @@ impl Tool {
 
 /// A command line with its tool found out.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct Call<'a> {
     /// `None`: memlatch itself is meant.
     pub tool: Option<Tool>,
     /// The words behind the tool's name.
-    pub words: Vec<OsString>,
+    pub words: &'a [OsString],
 }
 
 /// Finds out the tool. Only whole names count, with or without `.sh` or `.exe` in `argv[0]`.
-pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Call {
-    let mut args = args.into_iter();
-    let called = args.next().unwrap_or_default();
-    let mut words: Vec<OsString> = args.collect();
-    if let Some(tool) = by_path(Path::new(&called)) {
+pub fn dispatch(words: &[OsString]) -> Call<'_> {
+    let (called, words) = words.split_first().map_or((OsStr::new(""), words), |(called, words)| (called, words));
+    if let Some(tool) = by_path(Path::new(called)) {
         return Call { tool: Some(tool), words };
     }
-    let tool = words.first().and_then(|word| Tool::named(word));
-    if tool.is_some() {
-        words.remove(0);
+    match words.split_first().map(|(first, rest)| (Tool::named(first), rest)) {
+        Some((Some(tool), rest)) => Call { tool: Some(tool), words: rest },
+        _ => Call { tool: None, words },
     }
-    Call { tool, words }
 }
 
 fn by_path(path: &Path) -> Option<Tool> {
@@ -69,7 +66,8 @@ mod tests {
     use super::*;
 
     fn tool(args: &[&str]) -> (Option<Tool>, usize) {
-        let call = dispatch(args.iter().map(OsString::from));
+        let words: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let call = dispatch(&words);
         (call.tool, call.words.len())
     }
 

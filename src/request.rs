@@ -201,9 +201,9 @@ pub enum Effect {
 /// What makes the new content of the old.
 #[derive(Debug)]
 pub enum Change {
-    Filter(Program),
+    Filter(FilterSpec),
     /// A filter, run on null, whose outputs are added to a file of lines.
-    Append(Program),
+    Append(FilterSpec),
     /// An exported bash function.
     Function(String),
 }
@@ -226,16 +226,16 @@ pub enum Show {
     /// Its bytes as they are.
     Bytes,
     /// Pretty-printed if its name ends in `.json`, otherwise its bytes.
-    Content(Style),
+    Content(OutputStyle),
     /// The revision of its bytes.
     Revision,
     /// What a filter makes of it.
-    Filtered { program: Program, style: Style, status_from_output: bool, input: Input },
+    Filtered { filter: FilterSpec, style: OutputStyle, status_from_output: bool, input: InputMode },
 }
 
 /// How outputs are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Style {
+pub struct OutputStyle {
     pub layout: Layout,
     pub strings: Strings,
     /// Whether all but ASCII is written in escapes.
@@ -261,7 +261,7 @@ pub enum Strings {
 
 /// What the filter is run on: the values of the files, but for what is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Input {
+pub struct InputMode {
     /// The lines of the text, as strings, in the place of its values.
     pub raw: bool,
     /// The parts of each value, as jq streams them.
@@ -336,7 +336,7 @@ pub enum Content {
 
 /// A filter and all that belongs to it.
 #[derive(Debug)]
-pub struct Program {
+pub struct FilterSpec {
     pub source: Source,
     pub libraries: Vec<PathBuf>,
     pub named: Vec<(String, Binding)>,
@@ -370,16 +370,23 @@ pub enum Positional {
     Json(String),
 }
 
-impl Program {
+impl FilterSpec {
     /// A filter without variables.
     pub fn of(text: String, access: Access) -> Self {
         let source = Source::Text(text);
-        Program { source, libraries: Vec::new(), named: Vec::new(), positional: Vec::new(), time_limit: None, access }
+        FilterSpec {
+            source,
+            libraries: Vec::new(),
+            named: Vec::new(),
+            positional: Vec::new(),
+            time_limit: None,
+            access,
+        }
     }
 
     /// The filter that changes nothing.
-    pub fn identity() -> Self {
-        Program::of(".".to_owned(), Access::default())
+    pub fn identity(access: Access) -> Self {
+        FilterSpec::of(".".to_owned(), access)
     }
 }
 

@@ -1,21 +1,21 @@
 //! Sandboxes of AI clients: which one a command runs in, and the setting that lets it write among the locks.
 
-use crate::settings::{self, Sandbox};
+use crate::settings::{Sandbox, Settings};
 use memlatch_os::paths::shown;
 use std::{io, path::Path};
 
 /// What to do where the lock folder cannot be written. `None` if that is not why something failed.
-pub fn advice(path: &Path, error: &io::Error) -> Option<String> {
+pub fn advice(path: &Path, error: &io::Error, settings: &Settings) -> Option<String> {
     let is_shut = matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem)
-        || settings::sandbox().is_some() && error.kind() == io::ErrorKind::PermissionDenied;
-    is_shut.then(|| remedy(path))
+        || settings.sandbox().is_some() && error.kind() == io::ErrorKind::PermissionDenied;
+    is_shut.then(|| remedy(path, settings))
 }
 
 /// The setting by which a sandboxed command may write in the base folder of a path in the lock folder.
-fn remedy(path: &Path) -> String {
-    let folder = settings::lock_folder().ok().filter(|folder| path.starts_with(folder) || folder.starts_with(path));
+fn remedy(path: &Path, settings: &Settings) -> String {
+    let folder = settings.lock_folder().ok().filter(|folder| path.starts_with(folder) || folder.starts_with(path));
     let base = shown(folder.as_deref().and_then(Path::parent).unwrap_or(path));
-    match settings::sandbox() {
+    match settings.sandbox() {
         Some(Sandbox::Claude) => format!(
             "Claude Code's sandbox keeps commands from it; allow it in ~/.claude/settings.json: \
              {{\"sandbox\": {{\"filesystem\": {{\"allowWrite\": [\"{base}\"]}}}}}}"

@@ -71,6 +71,7 @@ impl std::error::Error for Misfit {}
 #[cfg(feature = "schema")]
 mod imp {
     use super::{Misfit, Path, PathBuf, Unusable, Value};
+    use memlatch_os::text::shortened;
     use memlatch_schema::{Compiled, Place};
     use serde_json::{Map, Number, Value as Json};
 
@@ -131,13 +132,6 @@ mod imp {
         match place.path.as_str() {
             "" => format!("at the top: {reason}"),
             path => format!("at {}: {reason}", visible(&shortened(path, LONGEST_PATH))),
-        }
-    }
-
-    fn shortened(text: &str, most: usize) -> String {
-        match text.char_indices().nth(most) {
-            Some((end, _)) => format!("{}…", &text[..end]),
-            None => text.to_owned(),
         }
     }
 

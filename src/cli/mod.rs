@@ -1,11 +1,11 @@
-//! The command lines: how clap is told of them ([`definitions`]), and what clap finds in them as a request ([`meaning`]). The
+//! The command lines: how clap is told of them ([`definitions`]), and what clap finds in them as a request ([`parse`](mod@parse)). The
 //! only home of defaults.
 
 mod definitions;
 mod matches;
-mod meaning;
 mod own;
+mod parse;
 mod words;
 
 pub use definitions::{Options, definition};
-pub use meaning::parse;
+pub use parse::parse;

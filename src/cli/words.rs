@@ -8,6 +8,7 @@ use crate::{commands::form::Form, failure::Failure, multicall::Tool, request::Po
 use clap::ArgMatches;
 use memlatch_os::paths::quoted;
 use std::{
+    borrow::Cow,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
@@ -60,14 +61,15 @@ const MARK: char = '\0';
 
 /// Marks words such as `-.count` and `-1`, which are filters, and which clap would take for options. No option's letter is
 /// among what a filter can begin with behind a dash.
-pub fn mark_filters(tool: Option<Tool>, mut words: Vec<OsString>) -> Vec<OsString> {
+pub fn mark_filters(tool: Option<Tool>, words: &[OsString]) -> Cow<'_, [OsString]> {
     let is_filter = |word: &OsString| {
         let word = word.as_encoded_bytes();
         word.first() == Some(&b'-') && word.get(1).is_some_and(|byte| !byte.is_ascii_alphabetic() && *byte != b'-')
     };
     if !words.iter().any(is_filter) {
-        return words;
+        return Cow::Borrowed(words);
     }
+    let mut words = words.to_vec();
     let options = definition(tool, Options::All);
     let takes = |option: &clap::Arg| match option.get_action().takes_values() {
         true => option.get_num_args().map_or(1, |range| range.min_values()),
@@ -92,7 +94,7 @@ pub fn mark_filters(tool: Option<Tool>, mut words: Vec<OsString>) -> Vec<OsStrin
         }
         index += 1 + values;
     }
-    words
+    Cow::Owned(words)
 }
 
 fn unmarked(word: String) -> String {

@@ -1,21 +1,19 @@
 //! `memory-update --append`: lines for a file of JSON Lines, added at its end under its lock. The rest is not written anew.
 
 use super::{
-    Exit, condition,
-    form::{Form, mended},
-    give_back, lock_folder, missing, own_command, program, refuse_special, resolve,
-    rule::Rule,
-    show_difference,
+    Context, condition, filtering, form::Form, give_back, lock_folder, missing, own_command, refuse_special, resolve,
+    rule::Rule, writing::Writer,
 };
 use crate::{
     document::lines::{self, Tail},
     failure::Failure,
     filter::{self, InputName, Value},
     lock::{self, Claim, info::Kind, target::Target},
-    replace::{self, Replacement, append::Appending},
-    report::Console,
-    request::{Answer, Effect, Program, Update},
+    outcome::{Deed, Outcome, Preview, Written},
+    replace::{self, append::Appending},
+    request::{Answer, Effect, FilterSpec, Update},
     revision::Revision,
+    sink::Note,
 };
 use memlatch_os::paths::shown;
 use std::{cell::RefCell, ops::ControlFlow};
@@ -24,7 +22,7 @@ use std::{cell::RefCell, ops::ControlFlow};
 const START_IT: &str = "--create starts it without a line";
 
 /// Adds the outputs of the filter, which runs on null, as one line each.
-pub fn run(request: &Update, filter: &Program, console: &Console) -> Result<Exit, Failure> {
+pub fn run(request: &Update, filter: &FilterSpec, context: Context<'_>) -> Result<Outcome, Failure> {
     if Form::of(&request.file) != Form::Lines {
         return Err(Failure::usage(format!(
             "--append adds lines to *.jsonl and *.ndjson, and '{}' is neither; to a list in a document: '.LIST += [VALUE]'",
@@ -34,54 +32,46 @@ pub fn run(request: &Update, filter: &Program, console: &Console) -> Result<Exit
     let rule = Rule::prepare(request.schema.as_ref())?;
     let seed = request.create.as_deref().map(seed).transpose()?;
     // The lines are complete before the lock is taken.
-    let new = new_lines(request, filter, &rule, console)?;
+    let new = new_lines(request, filter, &rule, context)?;
     let target = resolve(&request.file)?;
     if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
         return Err(missing(&target, START_IT));
     }
-    let claim = Claim { kind: Kind::Update, command: own_command(), client: request.client.clone() };
-    let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
+    let claim = Claim { kind: Kind::Update, command: own_command(context.settings), client: request.client.clone() };
+    let guard = lock::exclusive(&lock_folder(context)?, &target, &claim, request.wait, context.sink.observer())?;
     let directory = replace::open_directory(&target.path)?;
     if let Some(expected) = &request.expected {
-        condition::check(expected, condition::current(&target)?.as_deref(), &target, request.answer, console)?;
+        condition::check(expected, condition::current(&target)?.as_deref(), &target, request.answer)?;
     }
-    let permit = || guard.confirm();
     let found = Appending::open(&target.path, &directory)?;
-    match (&request.effect, found) {
-        (Effect::Preview, _) => console.data(|out| out.write_all(&new))?,
+    let writer = Writer::under(&guard, request.wait, request.durability);
+    let would_be = match (&request.effect, found) {
+        (Effect::Preview, _) => Some(Outcome::Data(new)),
         (Effect::Difference, _) => {
             let old = condition::current(&target)?;
-            let after = after(old.as_deref(), seed.as_deref(), &new);
-            show_difference(old.as_deref(), &after, &target, console)?;
+            let new = after(old.as_deref(), seed.as_deref(), &new);
+            Some(Outcome::Preview(Preview { file: target.given.clone(), old, new, only_difference: true }))
         }
-        (Effect::Write, Some(file)) => add(file, &new, request, &target, &permit, console)?,
+        (Effect::Write, Some(file)) => {
+            add(file, &new, request, &target, &writer, context)?;
+            None
+        }
         (Effect::Write, None) => {
             let seed = seed.ok_or_else(|| missing(&target, START_IT))?;
-            let replacement = Replacement {
-                target: &target.path,
-                directory: &directory,
-                token: guard.token(),
-                patience: request.wait.timeout,
-                durability: request.durability,
-                model: None,
-                backup: None,
-                permit: &permit,
-            };
-            replace::replace(&replacement, |out| out.write_all(&seed).and_then(|()| out.write_all(&new)))?;
+            writer.replace(&target, &directory, None, |out| out.write_all(&seed).and_then(|()| out.write_all(&new)))?;
+            None
         }
-    }
+    };
     let now = match (request.effect, request.answer) {
         (Effect::Write, Answer::Revision | Answer::Json) => condition::current(&target)?,
         _ => None,
     };
-    give_back(guard, console);
-    if request.effect == Effect::Write {
-        console.ok(format_args!("Updated: {}", shown(&target.given)));
-    }
-    if let Some(now) = now {
-        condition::answer(request.answer, "written", &Revision::of(Some(&now)), console)?;
-    }
-    Ok(Exit(0))
+    give_back(guard, context);
+    Ok(would_be.unwrap_or_else(|| {
+        let revision = now.map(|now| Revision::of(Some(&now)));
+        let as_json = request.answer == Answer::Json;
+        Outcome::Written(Written { file: target.given, deed: Deed::Updated, revision, as_json })
+    }))
 }
 
 /// Adds the lines to a file that is there. What a crash has left of a line goes first.
@@ -90,28 +80,29 @@ fn add(
     new: &[u8],
     request: &Update,
     target: &Target,
-    permit: &dyn Fn() -> std::io::Result<()>,
-    console: &Console,
+    writer: &Writer<'_>,
+    context: Context<'_>,
 ) -> Result<(), Failure> {
     let (start, last) = file.last_line()?;
     let end = start + last.len() as u64;
+    let permit = &|| writer.confirm();
     match lines::tail(&last) {
         Tail::Ended => file.append(end, new, request.durability, permit)?,
         Tail::Unended => file.append(end, &[b"\n", new].concat(), request.durability, permit)?,
         Tail::Torn(_) => {
             file.append(start, new, request.durability, permit)?;
-            console.info(mended(target, &last));
+            context.sink.note(Note::Mended { file: &target.given, torn: &last });
         }
     }
     Ok(())
 }
 
 /// The lines that the filter gives.
-pub fn new_lines(request: &Update, filter: &Program, rule: &Rule, console: &Console) -> Result<Vec<u8>, Failure> {
-    let filter = program::prepare(filter, InputName::default())?;
+pub fn new_lines(request: &Update, filter: &FilterSpec, rule: &Rule, context: Context<'_>) -> Result<Vec<u8>, Failure> {
+    let filter = filtering::prepare(filter, InputName::default())?;
     let text = RefCell::new(Vec::new());
     let failed = RefCell::new(Ok(()));
-    let give_up = |failure: &Failure| console.failure(failure);
+    let give_up = |failure: &Failure| context.sink.last_words(failure);
     let ran = filter.run(filter::Input::One(Value::Null), give_up, &mut |value| {
         let written = rule.check(&value, &request.file).and_then(|()| {
             let sort_keys = request.layout.sort_keys;

@@ -1,40 +1,36 @@
 //! `atomic-write`: new content for a file, all of it or nothing.
 
 use super::{
-    Exit,
-    condition::{self, Outcome},
+    Context,
+    condition::{self, Combined},
     form::Form,
     give_back, lock_folder, no_stack, own_command, refuse_special, resolve, restore,
     rule::Rule,
-    tell_of_other_names,
-    writing::{Writer, Written, check},
+    writing::{Put, Writer, check, tell_of_other_names},
 };
 use crate::{
     failure::Failure,
     filter,
-    lock::{
-        self, Claim,
-        info::{Kind, new_token},
-        target::Target,
-    },
-    replace::{self, Replacement},
-    report::Console,
+    lock::{self, Claim, info::Kind, target::Target},
+    outcome::{Deed, Outcome, Written},
+    replace,
     request::{self, Answer, Condition, Content},
     revision::Revision,
+    sink::Note,
 };
 use memlatch_os::{Fresh, paths::shown};
 use std::io::{self, Read};
 
 /// Writes the file.
-pub fn run(request: &request::Write, console: &Console) -> Result<Exit, Failure> {
+pub fn run(request: &request::Write, context: Context<'_>) -> Result<Outcome, Failure> {
     match request.schema {
         // A schema goes as deep as the document.
-        Some(_) => filter::on_large_stack(|| write(request, console)).map_err(no_stack)?,
-        None => write(request, console),
+        Some(_) => filter::on_large_stack(|| write(request, context)).map_err(no_stack)?,
+        None => write(request, context),
     }
 }
 
-fn write(request: &request::Write, console: &Console) -> Result<Exit, Failure> {
+fn write(request: &request::Write, context: Context<'_>) -> Result<Outcome, Failure> {
     let rule = Rule::prepare(request.schema.as_ref())?;
     // The content is complete before the lock is taken: a slow pipe keeps nobody waiting.
     let content = match &request.content {
@@ -54,43 +50,35 @@ fn write(request: &request::Write, console: &Console) -> Result<Exit, Failure> {
             }
         };
         if let Condition::Revision(expected) = &request.condition {
-            condition::check(expected, current.as_deref(), &target, request.answer, console)?;
+            condition::check(expected, current.as_deref(), &target, request.answer)?;
         }
         match (&request.content, content) {
-            (Content::Backup(number), _) => restore::put_back(*number, request, &target, writer, &rule, console),
+            (Content::Backup(number), _) => restore::put_back(*number, request, &target, writer, &rule, context),
             (_, content) => {
                 let content = content.unwrap_or_default();
-                let ours = with_theirs(request, content, current.as_deref(), &target, &rule, console)?;
-                put(request, &target, writer, &ours.content, console)?;
+                let ours = with_theirs(request, content, current.as_deref(), &target, &rule, context)?;
+                put(request, &target, &writer, &ours.content, context)?;
                 Ok(ours)
             }
         }
     };
     let written = if request.locked {
-        let claim = Claim { kind: Kind::Write, command: own_command(), client: request.client.clone() };
-        let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
-        let written = put(Writer { token: guard.token(), permit: &|| guard.confirm() })?;
-        give_back(guard, console);
+        let claim = Claim { kind: Kind::Write, command: own_command(context.settings), client: request.client.clone() };
+        let guard = lock::exclusive(&lock_folder(context)?, &target, &claim, request.wait, context.sink.observer())?;
+        let written = put(Writer::under(&guard, request.wait, request.durability).keeping(request.backup))?;
+        give_back(guard, context);
         written
     } else {
-        put(Writer { token: &new_token(), permit: &replace::always })?
+        put(Writer::without_lock(request.wait, request.durability).keeping(request.backup))?
     };
-    let file = shown(&target.given);
-    match (&request.content, written.kept) {
-        (Content::Backup(number), _) => {
-            console.ok(format_args!("Restored: {file} from {}", shown(&replace::backup_of(&target.given, *number))))
-        }
-        (_, None) => console.ok(format_args!("Written: {file}")),
-        (_, Some(kept)) => {
-            let s = if kept == 1 { "" } else { "s" };
-            console.ok(format_args!("Merged: {file} ({kept} change{s} of others kept)"));
-        }
-    }
-    let status = if written.kept.is_some() { "merged" } else { "written" };
-    if request.answer != Answer::None {
-        condition::answer(request.answer, status, &Revision::of(Some(&written.content)), console)?;
-    }
-    Ok(Exit(0))
+    let revision = (request.answer != Answer::None).then(|| Revision::of(Some(&written.content)));
+    let deed = match (&request.content, written.kept) {
+        (Content::Backup(number), _) => Deed::Restored(replace::backup_of(&target.given, *number)),
+        (_, Some(kept)) => Deed::Merged(kept),
+        (_, None) => Deed::Written,
+    };
+    let as_json = request.answer == Answer::Json;
+    Ok(Outcome::Written(Written { file: target.given, deed, revision, as_json }))
 }
 
 /// The new content, with what others have made of its base since.
@@ -100,17 +88,17 @@ pub fn with_theirs(
     current: Option<&[u8]>,
     target: &Target,
     rule: &Rule,
-    console: &Console,
-) -> Result<Written, Failure> {
-    let Condition::Base(base) = &request.condition else { return Ok(Written { content, kept: None }) };
-    filter::on_large_stack(|| match condition::merged(base, &content, current, target, request.answer, console)? {
-        Outcome::Untouched => Ok(Written { content, kept: None }),
-        Outcome::Merged { document, layout, kept } => {
+    context: Context<'_>,
+) -> Result<Put, Failure> {
+    let Condition::Base(base) = &request.condition else { return Ok(Put { content, kept: None }) };
+    filter::on_large_stack(|| match condition::merged(base, &content, current, target, request.answer, context)? {
+        Combined::Untouched => Ok(Put { content, kept: None }),
+        Combined::Merged { document, layout, kept } => {
             let form = Form::of(&request.file);
             rule.check_all(form, &document, &request.file)?;
             let mut content = Vec::new();
             form.write(&document, &layout, &mut content).map_err(Failure::from_output)?;
-            Ok(Written { content, kept: Some(kept) })
+            Ok(Put { content, kept: Some(kept) })
         }
     })
     .map_err(no_stack)?
@@ -119,23 +107,14 @@ pub fn with_theirs(
 fn put(
     request: &request::Write,
     target: &Target,
-    writer: Writer<'_>,
+    writer: &Writer<'_>,
     content: &[u8],
-    console: &Console,
+    context: Context<'_>,
 ) -> Result<(), Failure> {
-    make_folder(request, target, console)?;
-    let replacement = Replacement {
-        target: &target.path,
-        directory: &replace::open_directory(&target.path)?,
-        token: writer.token,
-        patience: request.wait.timeout,
-        durability: request.durability,
-        model: None,
-        backup: request.backup.map(|keep| (target.given.as_path(), keep)),
-        permit: writer.permit,
-    };
-    let replaced = replace::replace(&replacement, |out| out.write_all(content))?;
-    tell_of_other_names(replaced, target, console);
+    make_folder(request, target, context)?;
+    let directory = replace::open_directory(&target.path)?;
+    let replaced = writer.replace(target, &directory, None, |out| out.write_all(content))?;
+    tell_of_other_names(replaced, target, context);
     Ok(())
 }
 
@@ -164,10 +143,10 @@ pub fn checked(mut content: Vec<u8>, request: &request::Write, rule: &Rule) -> R
     Ok(content)
 }
 
-fn make_folder(request: &request::Write, target: &Target, console: &Console) -> Result<(), Failure> {
+fn make_folder(request: &request::Write, target: &Target, context: Context<'_>) -> Result<(), Failure> {
     let Some(folder) = target.path.parent() else { return Ok(()) };
     if replace::make_folder(folder, request.durability)? {
-        console.progress(format_args!("Made folder: {}", shown(folder)));
+        context.sink.note(Note::MadeFolder(folder));
     }
     Ok(())
 }

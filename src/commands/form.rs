@@ -113,13 +113,3 @@ fn way_back(target: &Target) -> String {
         format!("; '{name}' holds an earlier content; to put it back: atomic-write {file} --restore={number}")
     })
 }
-
-/// What a writer says of the last line that it found cut off.
-pub fn mended(target: &Target, torn: &[u8]) -> String {
-    let shown_part = memlatch_os::paths::escape(&torn[..torn.len().min(80)]);
-    let dots = if torn.len() > 80 { "…" } else { "" };
-    format!(
-        "'{}' ended in an unfinished line, as after a crash, which was taken out: {shown_part}{dots}",
-        shown(&target.given)
-    )
-}

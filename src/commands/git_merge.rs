@@ -1,7 +1,10 @@
 //! `memlatch install --git-merge`: memlatch as the merge driver for JSON files in a repository.
 
-use super::{Exit, own_program};
-use crate::{failure::Failure, report::Console, settings};
+use super::{Context, own_program};
+use crate::{
+    failure::Failure,
+    outcome::{MergeDriver, Outcome},
+};
 use memlatch_os::paths::{quoted, shown};
 use std::{
     fs, io,
@@ -14,9 +17,9 @@ use std::{
 const ATTRIBUTES: [&str; 3] = ["*.json merge=memlatch", "*.jsonl merge=memlatch", "*.ndjson merge=memlatch"];
 
 /// Sets the driver and the attributes of the repository around `directory`.
-pub fn install(directory: Option<&Path>, console: &Console) -> Result<Exit, Failure> {
+pub fn install(directory: Option<&Path>, context: Context<'_>) -> Result<Outcome, Failure> {
     let top = top_of(directory)?;
-    let driver = format!("{} merge --driver %O %A %B %P", program()?);
+    let driver = format!("{} merge --driver %O %A %B %P", program(context)?);
     git(&top, &["config", "merge.memlatch.name", "merges JSON documents by member and element"])?;
     git(&top, &["config", "merge.memlatch.driver", &driver])?;
     let file = top.join(".gitattributes");
@@ -26,16 +29,11 @@ pub fn install(directory: Option<&Path>, console: &Console) -> Result<Exit, Fail
         let end = if old.is_empty() || old.ends_with('\n') { "" } else { "\n" };
         write(&file, &format!("{old}{end}{}\n", missing.join("\n")))?;
     }
-    console.ok(format_args!("git merges JSON files in {} with: {driver}", shown(&top)));
-    console.info(format_args!(
-        "{} names the files, so commit it; the driver itself is set on this machine alone, and the others run this too",
-        shown(&file)
-    ));
-    Ok(Exit(0))
+    Ok(Outcome::MergeDriver(MergeDriver { repository: top, set: Some((file, driver)) }))
 }
 
 /// Takes back what [`install`] did.
-pub fn remove(directory: Option<&Path>, console: &Console) -> Result<Exit, Failure> {
+pub fn remove(directory: Option<&Path>) -> Result<Outcome, Failure> {
     let top = top_of(directory)?;
     if git(&top, &["config", "--get", "merge.memlatch.driver"]).is_ok() {
         git(&top, &["config", "--remove-section", "merge.memlatch"])?;
@@ -48,14 +46,14 @@ pub fn remove(directory: Option<&Path>, console: &Console) -> Result<Exit, Failu
     } else if kept != old {
         write(&file, &kept)?;
     }
-    console.ok(format_args!("git merges JSON files in {} by lines again", shown(&top)));
-    Ok(Exit(0))
+    Ok(Outcome::MergeDriver(MergeDriver { repository: top, set: None }))
 }
 
 /// How the driver is called: by name where that is found, so that a moved binary is found as well.
-fn program() -> Result<String, Failure> {
+fn program(context: Context<'_>) -> Result<String, Failure> {
     let own = own_program()?;
-    let found = settings::search_path().into_iter().map(|directory| directory.join("memlatch")).find(|it| it.exists());
+    let found =
+        context.settings.search_path().into_iter().map(|directory| directory.join("memlatch")).find(|it| it.exists());
     let is_own = found.and_then(|found| fs::canonicalize(found).ok()).is_some_and(|found| found == own);
     Ok(if is_own { "memlatch".to_owned() } else { quoted(&own) })
 }

@@ -1,15 +1,15 @@
 //! What a filter is run on: the values of one file or several, or of standard input, as lines, parts or one array.
 
 use super::{
+    filtering,
     form::{self, Form},
-    program,
 };
 use crate::{
     document::{self, lines},
     failure::Failure,
     filter::{self, InputName, Value},
     lock::target::Target,
-    request::Input,
+    request::InputMode,
 };
 use memlatch_os::paths::shown;
 use std::sync::Arc;
@@ -32,12 +32,9 @@ impl Text {
         self.target.as_ref().map_or_else(|| "standard input".to_owned(), |target| shown(&target.given))
     }
 
-    /// What is to be said of a last line that is not whole.
-    pub fn torn_line(&self) -> Option<String> {
-        (self.form().whole(&self.bytes) < self.bytes.len()).then(|| {
-            let name = self.name();
-            format!("{name}: the last line is unfinished, as after a crash, and is left out; the next writer mends it")
-        })
+    /// Whether the last line is not whole, and so is left out.
+    pub fn is_torn(&self) -> bool {
+        self.form().whole(&self.bytes) < self.bytes.len()
     }
 
     /// The values in the text.
@@ -75,7 +72,7 @@ impl Text {
 ///
 /// # Errors
 /// One of the texts is not JSON.
-pub fn of(texts: Vec<Text>, input: Input, name: InputName) -> Result<filter::Input, Failure> {
+pub fn of(texts: Vec<Text>, input: InputMode, name: InputName) -> Result<filter::Input, Failure> {
     let last = texts.last().and_then(Text::file);
     let values = if input.raw && input.slurp {
         vec![(last, Value::from(texts.iter().map(Text::string).collect::<String>()))]
@@ -94,14 +91,14 @@ pub fn of(texts: Vec<Text>, input: Input, name: InputName) -> Result<filter::Inp
 type Placed = (Option<Arc<str>>, Value);
 
 /// The inputs one by one.
-fn each(texts: Vec<Text>, input: Input) -> Result<Vec<Placed>, Failure> {
+fn each(texts: Vec<Text>, input: InputMode) -> Result<Vec<Placed>, Failure> {
     let mut inputs = Vec::new();
     for text in texts {
         let file = text.file();
         let values = match (input.raw, input.stream) {
             // As in jq, `\r` belongs to the line.
             (true, _) => text.string().split_terminator('\n').map(Value::from).collect(),
-            (false, true) => program::parts(text.values()?)?,
+            (false, true) => filtering::parts(text.values()?)?,
             (false, false) => text.values()?,
         };
         inputs.extend(values.into_iter().map(|value| (file.clone(), value)));

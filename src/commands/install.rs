@@ -1,8 +1,14 @@
 //! `memlatch install`: links for memlatch itself and for the four tools, these with and without `.sh`.
 
-use super::{Exit, own_program};
-use crate::{failure::Failure, multicall::Tool, report::Console, settings};
-use memlatch_os::paths::{quoted, shown};
+use super::{Context, own_program};
+use crate::{
+    failure::Failure,
+    multicall::Tool,
+    outcome::{Linked, Outcome},
+    settings::Settings,
+    sink::Note,
+};
+use memlatch_os::paths::shown;
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt, symlink},
@@ -25,12 +31,12 @@ pub const USUAL_PLACE: &str = ".local/bin";
 
 /// Puts the links into `folder`, or into the usual place. Looks at all places first, so that nothing has changed if one is
 /// taken.
-pub fn run(folder: Option<&Path>, force: bool, console: &Console) -> Result<Exit, Failure> {
+pub fn run(folder: Option<&Path>, force: bool, context: Context<'_>) -> Result<Outcome, Failure> {
     let usual = match folder {
         Some(_) => None,
-        None => {
-            Some(settings::home().ok_or_else(|| Failure::usage("HOME is not set; name a directory for the links"))?)
-        }
+        None => Some(
+            context.settings.home().ok_or_else(|| Failure::usage("HOME is not set; name a directory for the links"))?,
+        ),
     };
     let usual = usual.map(|home| home.join(USUAL_PLACE));
     let folder = folder.or(usual.as_deref()).expect("one of them is there");
@@ -58,28 +64,19 @@ pub fn run(folder: Option<&Path>, force: bool, console: &Console) -> Result<Exit
     for link in &foreign {
         let kept = original(link);
         fs::rename(link, &kept).map_err(cannot("rename", link))?;
-        console.progress(format_args!("Kept {} as {}", shown(link), shown(&kept)));
+        context.sink.note(Note::Kept { file: link, as_file: &kept });
     }
     for link in &links {
         put_link(link, &binary).map_err(cannot("make the link", link))?;
     }
-    console.ok(format_args!("Linked {} names in {} to {}", links.len(), shown(folder), shown(&binary)));
-    if !is_on_path(folder) {
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        console.info(format_args!(
-            "'{}' is not on the PATH; for that, add this line to ~/.profile: PATH={}:$PATH",
-            shown(&folder),
-            quoted(&folder)
-        ));
-    }
-    console.progress("Run 'memlatch doctor' to see whether all is well");
-    Ok(Exit(0))
+    let is_on_path = is_on_path(folder, context.settings);
+    Ok(Outcome::Linked(Linked { folder: folder.to_owned(), binary, count: links.len(), is_on_path }))
 }
 
-fn is_on_path(folder: &Path) -> bool {
+fn is_on_path(folder: &Path, settings: &Settings) -> bool {
     let real = |folder: &Path| fs::canonicalize(folder).ok();
     let here = real(folder);
-    settings::search_path().iter().any(|other| real(other) == here)
+    settings.search_path().iter().any(|other| real(other) == here)
 }
 
 /// The names of the tools' links.

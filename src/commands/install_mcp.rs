@@ -1,16 +1,16 @@
 //! `memlatch install --mcp CLIENT`: the server of `memlatch mcp` among those of an AI client.
 
-use super::{Exit, atomic_write, condition, memory_update, own_program, resolve};
+use super::{Context, atomic_write, condition, memory_update, own_program, resolve};
 use crate::{
     document,
     failure::Failure,
     filter::Access,
     mcp_entry::{self, Client, NAME},
+    outcome::{EntryState, Outcome, ServerEntry},
     replace::{self, Durability, Keep},
-    report::Console,
-    request::{Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Program, Update, Write},
+    request::{Binding, Change, Condition, Content, DEFAULT_DOCUMENT, FilterSpec, Update, Write},
     revision::{Expected, Revision},
-    settings,
+    settings::Settings,
 };
 use memlatch_os::paths::{folder_of, shown};
 use serde_json::{Value, json};
@@ -20,71 +20,52 @@ use std::{
 };
 
 /// Writes the entry into the client's own file, or prints it.
-pub fn run(client: Client, print: bool, console: &Console) -> Result<Exit, Failure> {
-    let home = settings::home().ok_or_else(|| Failure::usage("HOME is not set, and the client's file is there"))?;
-    let file = client.file(&home);
-    let program = program()?;
-    if print {
-        console.data(|out| out.write_all(shape(client, &program).as_bytes()))?;
-        console.info(format_args!("it goes into {}", shown(&file)));
-        return Ok(Exit(0));
-    }
-    let target = resolve(&file)?;
-    let old = condition::current(&target)?;
-    let is_changed = if client == Client::Codex {
-        put_table(file.clone(), old, &mcp_entry::table(&program), console)?
+pub fn run(client: Client, print: bool, context: Context<'_>) -> Result<Outcome, Failure> {
+    let home =
+        context.settings.home().ok_or_else(|| Failure::usage("HOME is not set, and the client's file is there"))?;
+    let file = client.file(home);
+    let program = program(context.settings)?;
+    let base = context.settings.base_folder();
+    let state = if print {
+        EntryState::Shown(shape(client, &program, base))
     } else {
-        put_member(client, file.clone(), old, &client.entry(&program), console)?
+        let target = resolve(&file)?;
+        let old = condition::current(&target)?;
+        let written = match client {
+            Client::Codex => put_table(file.clone(), old, &mcp_entry::table(&program, base), context)?,
+            _ => put_member(client, file.clone(), old, &client.entry(&program, base), context)?,
+        };
+        written.map_or(EntryState::There, |written| EntryState::Written(Box::new(written)))
     };
-    if is_changed {
-        console.info(format_args!(
-            "{} starts memlatch from its next start on; to look: {}",
-            client.name(),
-            look(client)
-        ));
-    } else {
-        console.ok(format_args!("{} has the entry already", shown(&file)));
-    }
-    Ok(Exit(0))
-}
-
-/// How the client itself tells of its servers.
-fn look(client: Client) -> &'static str {
-    match client {
-        Client::ClaudeCode => "claude mcp list",
-        Client::Cursor => "Settings, MCP",
-        Client::Gemini => "gemini mcp list",
-        Client::Opencode => "opencode mcp list",
-        Client::Codex => "codex mcp list",
-    }
+    Ok(Outcome::ServerEntry(ServerEntry { client, file, state }))
 }
 
 /// What the client's file has to hold, as people put it there themselves.
-fn shape(client: Client, program: &str) -> String {
+fn shape(client: Client, program: &str, base: Option<&Path>) -> String {
     match client {
-        Client::Codex => mcp_entry::table(program),
-        _ => format!("{:#}\n", json!({ client.member(): { NAME: client.entry(program) } })),
+        Client::Codex => mcp_entry::table(program, base),
+        _ => format!("{:#}\n", json!({ client.member(): { NAME: client.entry(program, base) } })),
     }
 }
 
 /// This program by its whole path, for a client that the desktop started has another `PATH`. By that of the link where
 /// there is one: it stays when the binary is replaced.
-fn program() -> Result<String, Failure> {
+fn program(settings: &Settings) -> Result<String, Failure> {
     let own = own_program()?;
-    let found = settings::search_path().into_iter().filter(|folder| folder.is_absolute()).map(|it| it.join("memlatch"));
+    let found = settings.search_path().into_iter().filter(|folder| folder.is_absolute()).map(|it| it.join("memlatch"));
     let link = found.into_iter().find(|link| fs::canonicalize(link).is_ok_and(|link| link == own));
     let program = link.unwrap_or(own);
     program.to_str().map(str::to_owned).ok_or_else(|| Failure::failed("the path of memlatch is not UTF-8"))
 }
 
-/// `false` if it is there already.
+/// `None` if it is there already.
 fn put_member(
     client: Client,
     file: PathBuf,
     old: Option<Vec<u8>>,
     entry: &Value,
-    console: &Console,
-) -> Result<bool, Failure> {
+    context: Context<'_>,
+) -> Result<Option<Outcome>, Failure> {
     let mut layout = document::Layout::default();
     if let Some(old) = &old {
         layout = condition::layout_of(old);
@@ -96,23 +77,28 @@ fn put_member(
             ))
         })?;
         if document[client.member()][NAME] == *entry {
-            return Ok(false);
+            return Ok(None);
         }
     }
     let named = vec![
         ("member".to_owned(), Binding::Text(client.member().to_owned())),
         ("entry".to_owned(), Binding::Json(entry.to_string())),
     ];
-    let filter = Program::of(format!(".[$member].{NAME} = $entry"), Access::none());
+    let filter = FilterSpec::of(format!(".[$member].{NAME} = $entry"), Access::none());
     make_folder(&file)?;
-    let change = Change::Filter(Program { named, ..filter });
-    let plain = Update::of(file, change, settings::wait()?);
+    let change = Change::Filter(FilterSpec { named, ..filter });
+    let plain = Update::of(file, change, context.settings.wait()?);
     let update = Update { backup: Some(Keep::UpTo(1)), create: Some(DEFAULT_DOCUMENT.to_owned()), layout, ..plain };
-    memory_update::run(&update, console).map(|_| true)
+    memory_update::run(&update, context).map(Some)
 }
 
-/// `false` if it is there already.
-fn put_table(file: PathBuf, old: Option<Vec<u8>>, table: &str, console: &Console) -> Result<bool, Failure> {
+/// `None` if it is there already.
+fn put_table(
+    file: PathBuf,
+    old: Option<Vec<u8>>,
+    table: &str,
+    context: Context<'_>,
+) -> Result<Option<Outcome>, Failure> {
     let read = Expected::parse(&Revision::of(old.as_deref()).to_string()).expect("a revision");
     let text = String::from_utf8(old.unwrap_or_default())
         .map_err(|_| Failure::failed(format!("'{}' is not UTF-8, and stays as it is", shown(&file))))?;
@@ -123,12 +109,12 @@ fn put_table(file: PathBuf, old: Option<Vec<u8>>, table: &str, console: &Console
         ))
     })?;
     if new == text {
-        return Ok(false);
+        return Ok(None);
     }
     make_folder(&file)?;
-    let plain = Write::of(file, Content::Text(new), Condition::Revision(read), settings::wait()?);
+    let plain = Write::of(file, Content::Text(new), Condition::Revision(read), context.settings.wait()?);
     let write = Write { backup: Some(Keep::UpTo(1)), ..plain };
-    atomic_write::run(&write, console).map(|_| true)
+    atomic_write::run(&write, context).map(Some)
 }
 
 /// Makes the directory of a client that has not run yet.

@@ -1,23 +1,23 @@
 //! `memory-update`: read, filter and replace a JSON file under its lock.
 
 use super::{
-    Exit, append, condition,
+    Context, append, condition, filtering,
     form::{self, Form},
-    give_back, lock_folder, missing, no_stack, own_command, program, refuse_special, resolve,
+    give_back, lock_folder, missing, no_stack, own_command, refuse_special, resolve,
     rule::Rule,
-    show_difference, tell_of_other_names,
+    writing::{Writer, tell_of_other_names},
 };
 use crate::{
     document,
     failure::Failure,
     filter::{self, InputName, Value},
     lock::{self, Claim, Guard, info::Kind, target::Target},
-    process,
-    replace::{self, Replacement},
-    report::Console,
-    request::{Answer, Change, Effect, Program, Source, Update},
+    outcome::{Deed, Outcome, Preview, Written},
+    process, replace,
+    request::{Answer, Change, Effect, FilterSpec, Source, Update},
     revision::Hashing,
-    settings,
+    settings::{self, Settings},
+    sink::Note,
 };
 use memlatch_os::paths::{quoted, shown};
 use std::{
@@ -39,17 +39,17 @@ pub fn input_name(file: &Path) -> InputName {
 }
 
 /// Updates the file, or prints what it would become.
-pub fn run(request: &Update, console: &Console) -> Result<Exit, Failure> {
+pub fn run(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
     filter::on_large_stack(|| match &request.change {
-        Change::Append(lines) => append::run(request, lines, console),
-        Change::Filter(_) | Change::Function(_) => update(request, console),
+        Change::Append(lines) => append::run(request, lines, context),
+        Change::Filter(_) | Change::Function(_) => update(request, context),
     })
     .map_err(no_stack)?
 }
 
-fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
+fn update(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
     // Everything that can fail without the lock fails before it is taken: a typo waits for nobody and blocks nobody.
-    let change = Prepared::from(request)?;
+    let change = Prepared::from(request, context.settings)?;
     let rule = Rule::prepare(request.schema.as_ref())?;
     let form = Form::of(&request.file);
     if form == Form::Sequence && !request.file.is_dir() {
@@ -64,24 +64,18 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
     if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
         return Err(missing(&target, START_IT));
     }
-    let claim = Claim { kind: Kind::Update, command: own_command(), client: request.client.clone() };
-    let guard = lock::exclusive(&lock_folder()?, &target, &claim, request.wait, console)?;
-    let compares = match request.effect {
-        Effect::Write => false,
-        Effect::Preview => console.data_is_read_by_people(),
-        Effect::Difference => true,
-    };
+    let claim = Claim { kind: Kind::Update, command: own_command(context.settings), client: request.client.clone() };
+    let guard = lock::exclusive(&lock_folder(context)?, &target, &claim, request.wait, context.sink.observer())?;
     let directory = replace::open_directory(&target.path)?;
-    let mut old_text = None;
+    let (mut old_text, mut torn) = (None, Vec::new());
     let mut is_new = false;
-    let mut torn = Vec::new();
     let current = condition::current(&target)?;
     if let Some(expected) = &request.expected {
-        condition::check(expected, current.as_deref(), &target, request.answer, console)?;
+        condition::check(expected, current.as_deref(), &target, request.answer)?;
     }
     let old = match current {
         Some(mut text) => {
-            old_text = compares.then(|| text.clone());
+            old_text = (request.effect != Effect::Write).then(|| text.clone());
             torn = text.split_off(form.whole(&text));
             form.parse(text).map_err(|error| form::damaged(&target, &error))?
         }
@@ -91,34 +85,21 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         }
     };
     let old_kind = (!is_new).then(|| old.kind());
-    let (new, guard) = change.apply(old, guard, &target, console)?;
+    let (new, guard) = change.apply(old, guard, &target, context)?;
     rule.check_all(form, &new, &target.given)?;
     refuse_change_of_type(old_kind, &new, request)?;
     form.accept(&new, &target.given)?;
     let print = |out: &mut dyn Write| form.write(&new, &request.layout, out);
     if request.effect != Effect::Write {
-        guard.release(console)?;
-        if compares {
-            let mut new_text = Vec::new();
-            print(&mut new_text).map_err(Failure::from_output)?;
-            show_difference(old_text.as_deref(), &new_text, &target, console)?;
-        } else {
-            console.data(print)?;
-        }
-        return Ok(Exit(0));
+        guard.release(context.sink.observer())?;
+        let mut new = Vec::new();
+        print(&mut new).map_err(Failure::from_output)?;
+        let only_difference = request.effect == Effect::Difference;
+        return Ok(Outcome::Preview(Preview { file: target.given, old: old_text, new, only_difference }));
     }
-    let replacement = Replacement {
-        target: &target.path,
-        directory: &directory,
-        token: guard.token(),
-        patience: request.wait.timeout,
-        durability: request.durability,
-        model: None,
-        backup: request.backup.map(|keep| (target.given.as_path(), keep)),
-        permit: &|| guard.confirm(),
-    };
+    let writer = Writer::under(&guard, request.wait, request.durability).keeping(request.backup);
     let mut revision = None;
-    let replaced = replace::replace(&replacement, |out| {
+    let replaced = writer.replace(&target, &directory, None, |out| {
         if request.answer == Answer::None {
             return print(out);
         }
@@ -127,16 +108,13 @@ fn update(request: &Update, console: &Console) -> Result<Exit, Failure> {
         revision = Some(hashing.revision());
         Ok(())
     })?;
-    tell_of_other_names(replaced, &target, console);
-    give_back(guard, console);
+    tell_of_other_names(replaced, &target, context);
+    give_back(guard, context);
     if !torn.is_empty() {
-        console.info(form::mended(&target, &torn));
+        context.sink.note(Note::Mended { file: &target.given, torn: &torn });
     }
-    console.ok(format_args!("Updated: {}", shown(&target.given)));
-    if let Some(revision) = revision {
-        condition::answer(request.answer, "written", &revision, console)?;
-    }
-    Ok(Exit(0))
+    let as_json = request.answer == Answer::Json;
+    Ok(Outcome::Written(Written { file: target.given, deed: Deed::Updated, revision, as_json }))
 }
 
 /// Refuses a result that throws the document away: `.count` makes a number of it, and `.count == 1` a boolean.
@@ -156,7 +134,7 @@ pub fn refuse_change_of_type(old: Option<&str>, new: &Value, request: &Update) -
 
 /// What was probably meant by a change that gives a value of another type.
 fn meant(change: &Change, file: &Path) -> String {
-    let Change::Filter(Program { source: Source::Text(filter), .. }) = change else {
+    let Change::Filter(FilterSpec { source: Source::Text(filter), .. }) = change else {
         return "the change has to give the whole document".to_owned();
     };
     let is_path = filter.starts_with('.') && !filter.contains([' ', '=', '|', '+', '(']);
@@ -182,33 +160,35 @@ fn with_article(kind: &str) -> String {
 
 /// A change that is ready to be applied.
 enum Prepared<'a> {
-    Filter(program::Ready),
+    Filter(filtering::Ready),
     Function(&'a str),
 }
 
 impl<'a> Prepared<'a> {
-    fn from(request: &'a Update) -> Result<Self, Failure> {
+    fn from(request: &'a Update, settings: &Settings) -> Result<Self, Failure> {
         Ok(match &request.change {
             Change::Append(_) => unreachable!("lines are appended without a change of the others"),
-            Change::Filter(source) => Prepared::Filter(program::prepare(source, input_name(&request.file))?),
+            Change::Filter(source) => Prepared::Filter(filtering::prepare(source, input_name(&request.file))?),
             Change::Function(name) => {
-                find_function(name)?;
+                find_function(name, settings)?;
                 Prepared::Function(name)
             }
         })
     }
 
     /// Makes the new content. A filter whose time is up gives the lock back by itself, as the process ends with it.
-    fn apply(self, old: Value, guard: Guard, target: &Target, console: &Console) -> Result<(Value, Guard), Failure> {
+    fn apply(self, old: Value, guard: Guard, target: &Target, context: Context<'_>) -> Result<(Value, Guard), Failure> {
         let filter = match self {
             Prepared::Filter(filter) => filter,
-            Prepared::Function(name) => return Ok((call_function(name, &old, guard.token())?, guard)),
+            Prepared::Function(name) => {
+                return Ok((call_function(name, &old, guard.token(), context.settings)?, guard));
+            }
         };
         let held = Mutex::new(Some(guard));
         let take = || held.lock().expect("nobody panics while holding this").take();
         let give_up = |failure: &Failure| {
             drop(take());
-            console.failure(failure);
+            context.sink.last_words(failure);
         };
         let new = filter.only_output(old, give_up).map_err(|failure| failure.about(shown(&target.given)));
         match take() {
@@ -222,23 +202,21 @@ impl<'a> Prepared<'a> {
 }
 
 /// Makes sure that there is an exported function of that name.
-pub fn find_function(name: &str) -> Result<(), Failure> {
-    match settings::bash_function(name) {
-        Some(_) => Ok(()),
-        None => Err(Failure::usage(format!(
-            "there is no exported bash function '{name}'; define it and run: export -f {name}"
-        ))),
+pub fn find_function(name: &str, settings: &Settings) -> Result<(), Failure> {
+    if settings.has_bash_function(name) {
+        return Ok(());
     }
+    Err(Failure::usage(format!("there is no exported bash function '{name}'; define it and run: export -f {name}")))
 }
 
 /// Runs the function with the document on its standard input, and reads the new one from its output.
 /// It works inside the hold of `token`.
-pub fn call_function(name: &str, old: &Value, token: &str) -> Result<Value, Failure> {
+pub fn call_function(name: &str, old: &Value, token: &str, settings: &Settings) -> Result<Value, Failure> {
     let cannot = |error: io::Error| Failure::failed(format!("cannot run bash for the function '{name}': {error}"));
     let mut input = Vec::new();
     document::write(old, &document::Layout::default(), &mut input).map_err(cannot)?;
     input.push(b'\n');
-    let mut tokens = settings::inside();
+    let mut tokens = settings.inside();
     tokens.push(token.to_owned());
     process::reset_child_signal();
     // The name is an argument, not part of the program: bash calls what it names and evaluates nothing.

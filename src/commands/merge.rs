@@ -1,16 +1,16 @@
 //! `memlatch merge`: three JSON documents into one, for people, scripts and git.
 
-use super::{Exit, condition, facts::print_json, form::Form, no_stack};
+use super::{Context, condition, form::Form, no_stack};
 use crate::{
     document::{self, Indent, Layout},
     failure::Failure,
     filter::{self, Value},
-    report::Console,
+    outcome::{Conflict, Driven, Merged, Outcome},
     request::Merge,
+    sink::Note,
 };
-use memlatch_merge::{Conflict, Decision, Kind, Merged, Rules, merge};
+use memlatch_merge::{Decision, Kind, Rules, merge};
 use memlatch_os::paths::shown;
-use serde_json::json;
 use std::{
     fs,
     io::{self, Write},
@@ -18,15 +18,12 @@ use std::{
     process::Command,
 };
 
-/// The status of a merge with conflicts. git takes 1 to 127 from a driver for that, and what is above for a failure.
-const CONFLICTS: Exit = Exit(1);
-
-/// Prints what two documents and their base come to.
-pub fn run(request: &Merge, console: &Console) -> Result<Exit, Failure> {
-    filter::on_large_stack(|| print(request, console)).map_err(no_stack)?
+/// Finds out what two documents and their base come to.
+pub fn run(request: &Merge, context: Context<'_>) -> Result<Outcome, Failure> {
+    filter::on_large_stack(|| put_together(request, context)).map_err(no_stack)?
 }
 
-fn print(request: &Merge, console: &Console) -> Result<Exit, Failure> {
+fn put_together(request: &Merge, context: Context<'_>) -> Result<Outcome, Failure> {
     let texts = [&request.base, &request.ours, &request.theirs].map(|file| read(file));
     let [base, ours, theirs] = texts;
     let (base, ours, theirs) = (base?, ours?, theirs?);
@@ -34,54 +31,22 @@ fn print(request: &Merge, console: &Console) -> Result<Exit, Failure> {
     let [base, ours, theirs] = [(&request.base, base), (&request.ours, ours), (&request.theirs, theirs)]
         .map(|(file, text)| document::parse(text).map_err(|error| Failure::from(error).about(shown(file))));
     let merged = merge(&base?, &ours?, &theirs?, &request.rules);
-    tell_of_giving_up(&merged, console);
-    let is_clean = merged.conflicts.is_empty();
-    if request.json {
-        let result = (is_clean || request.rules.decision == Decision::Mark).then(|| as_serde(&merged.value));
-        let facts = json!({
-            "clean": is_clean,
-            "value": result,
-            "conflicts": merged.conflicts.iter().map(condition::as_json).collect::<Vec<_>>(),
-        });
-        console.data(|out| print_json(out, &facts))?;
-    } else if is_clean || request.rules.decision == Decision::Mark {
-        console.data(|out| {
-            document::write(&merged.value, &layout, out)?;
-            out.write_all(b"\n")
-        })?;
+    tell_of_giving_up(&merged, context);
+    let mut document = None;
+    if merged.conflicts.is_empty() || request.rules.decision == Decision::Mark {
+        let mut text = Vec::new();
+        document::write(&merged.value, &layout, &mut text).map_err(Failure::from_output)?;
+        text.push(b'\n');
+        document = Some(text);
     }
-    if is_clean {
-        return Ok(Exit(0));
-    }
-    if !request.json {
-        console.error(summary(&merged.conflicts, request.rules.decision == Decision::Mark));
-    }
-    Ok(CONFLICTS)
+    let conflicts = merged.conflicts.iter().map(Conflict::from).collect();
+    Ok(Outcome::Merged(Merged { document, conflicts, as_json: request.json }))
 }
 
-fn summary(conflicts: &[Conflict], are_marked: bool) -> String {
-    let count = conflicts.len();
-    let next = if are_marked {
-        "both values are in the result, as \"_conflict\""
-    } else {
-        "--prefer ours|theirs decides all of them, --mark keeps both values"
-    };
-    let mut text = format!("{count} conflict{}; {next}", if count == 1 { "" } else { "s" });
-    for conflict in conflicts {
-        text.push_str("\n  ");
-        text.push_str(&condition::line(conflict));
-    }
-    text
-}
-
-fn tell_of_giving_up(merged: &Merged, console: &Console) {
+fn tell_of_giving_up(merged: &memlatch_merge::Merged, context: Context<'_>) {
     if merged.gave_up {
-        console.info("the search for the smallest difference took too long; what it had not found counts as changed");
+        context.sink.note(Note::SearchGivenUp);
     }
-}
-
-fn as_serde(value: &Value) -> serde_json::Value {
-    serde_json::from_str(&value.to_string()).unwrap_or(serde_json::Value::Null)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -92,7 +57,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// ours, and where there are conflicts they are marked there as diff3 does.
 ///
 /// What is not JSON is left to git's own merge of lines.
-pub fn drive(request: &Merge, path: &Path, console: &Console) -> Result<Exit, Failure> {
+pub fn drive(request: &Merge, path: &Path, context: Context<'_>) -> Result<Outcome, Failure> {
     let work = || {
         let [base, ours, theirs] = [&request.base, &request.ours, &request.theirs].map(|file| read(file));
         let (base, ours, theirs) = (base?, ours?, theirs?);
@@ -103,28 +68,22 @@ pub fn drive(request: &Merge, path: &Path, console: &Console) -> Result<Exit, Fa
         };
         let merged = match read_all(form, [base, ours, theirs]) {
             Some(documents) => in_place_of_conflicts(documents, &request.rules),
-            None => return by_lines(request, console),
+            None => return by_lines(request, path, context),
         };
         let (merged, word) = merged;
-        tell_of_giving_up(&merged, console);
+        tell_of_giving_up(&merged, context);
         let text = text_of(form, &layout, &merged, &word).map_err(Failure::from_output)?;
         #[expect(clippy::disallowed_methods, reason = "git's own temporary file")]
         fs::write(&request.ours, text)
             .map_err(|error| Failure::failed(format!("cannot write '{}': {error}", shown(&request.ours))))?;
-        if merged.conflicts.is_empty() {
-            return Ok(Exit(0));
-        }
-        let name = shown(path);
-        for conflict in &merged.conflicts {
-            console.info(format_args!("conflict in {name} at {}", condition::line(conflict)));
-        }
-        Ok(CONFLICTS)
+        let conflicts: Vec<Conflict> = merged.conflicts.iter().map(Conflict::from).collect();
+        Ok(Outcome::Driven(Driven { file: path.to_owned(), is_clean: conflicts.is_empty(), conflicts }))
     };
     filter::on_large_stack(work).map_err(no_stack)?
 }
 
 /// Merges with a word in the place of each conflict that no document has.
-fn in_place_of_conflicts(documents: [Value; 3], rules: &Rules) -> (Merged, String) {
+fn in_place_of_conflicts(documents: [Value; 3], rules: &Rules) -> (memlatch_merge::Merged, String) {
     let texts = documents.each_ref().map(Value::to_string);
     let mut word = "memlatch-conflict-".to_owned();
     while texts.iter().any(|text| text.contains(&word)) {
@@ -150,7 +109,7 @@ fn read_all(form: Form, texts: [Vec<u8>; 3]) -> Option<[Value; 3]> {
     Some([base, ours, theirs])
 }
 
-fn text_of(form: Form, layout: &Layout, merged: &Merged, word: &str) -> io::Result<Vec<u8>> {
+fn text_of(form: Form, layout: &Layout, merged: &memlatch_merge::Merged, word: &str) -> io::Result<Vec<u8>> {
     // A conflict is marked by lines, so a document that has only one gets more.
     let needs_lines = form != Form::Lines && !merged.conflicts.is_empty() && layout.indent == Indent::Compact;
     let layout = if needs_lines { &Layout::default() } else { layout };
@@ -168,7 +127,7 @@ fn empty_like(value: &Value) -> Value {
 }
 
 /// The text with each line that holds a conflict's word replaced by the three values between diff3's marks.
-fn marked(text: &[u8], merged: &Merged, word: &str, layout: &Layout) -> io::Result<Vec<u8>> {
+fn marked(text: &[u8], merged: &memlatch_merge::Merged, word: &str, layout: &Layout) -> io::Result<Vec<u8>> {
     if merged.conflicts.is_empty() {
         return Ok(text.to_vec());
     }
@@ -222,16 +181,17 @@ fn write_line(out: &mut Vec<u8>, value: &Value, before: &str, after: &str, layou
 }
 
 /// git's own merge.
-fn by_lines(request: &Merge, console: &Console) -> Result<Exit, Failure> {
-    console.info("one of the three is not JSON, so git merges them by lines");
+fn by_lines(request: &Merge, path: &Path, context: Context<'_>) -> Result<Outcome, Failure> {
+    context.sink.note(Note::MergedByLines);
     let status = Command::new("git")
         .args(["merge-file", "--diff3", "-L", "ours", "-L", "base", "-L", "theirs"])
         .args([&request.ours, &request.base, &request.theirs])
         .status()
         .map_err(|error| Failure::failed(format!("cannot run git merge-file: {error}")))?;
     match status.code() {
-        Some(0) => Ok(Exit(0)),
-        Some(count @ 1..) if count < 128 => Ok(CONFLICTS),
+        Some(count @ 0..128) => {
+            Ok(Outcome::Driven(Driven { file: path.to_owned(), conflicts: Vec::new(), is_clean: count == 0 }))
+        }
         _ => Err(Failure::failed(format!("git merge-file failed ({status}); the three files are as they were"))),
     }
 }

@@ -4,8 +4,8 @@ pub mod append;
 pub mod atomic_write;
 pub mod condition;
 pub mod doctor;
-pub mod facts;
 pub mod file_lock;
+pub mod filtering;
 pub mod form;
 pub mod git_merge;
 pub mod inputs;
@@ -14,8 +14,6 @@ pub mod install_mcp;
 pub mod memory_read;
 pub mod memory_update;
 pub mod merge;
-pub mod printing;
-pub mod program;
 mod restore;
 pub mod rule;
 pub mod show;
@@ -23,23 +21,24 @@ pub mod with;
 pub mod writing;
 
 use crate::{
-    diff,
     failure::Failure,
     lock::{Guard, folder::Folder, target::Target},
-    replace::Replaced,
-    report::Console,
-    settings,
+    settings::{self, Settings},
+    sink::{Note, Sink},
 };
 use memlatch_os::paths::shown;
 use std::path::{Path, PathBuf};
 
-/// The exit status of a command that did what it was asked for, where that is not simply 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Exit(pub u8);
+/// What a command works with beside its request.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub settings: &'a Settings,
+    pub sink: &'a dyn Sink,
+}
 
 /// The user's lock folder.
-pub fn lock_folder() -> Result<Folder, Failure> {
-    Ok(Folder::at(settings::lock_folder()?).inside(settings::inside()))
+pub fn lock_folder(context: Context<'_>) -> Result<Folder, Failure> {
+    Ok(Folder::at(context.settings.lock_folder()?).inside(context.settings.inside()))
 }
 
 /// Finds out which file is meant.
@@ -78,34 +77,10 @@ fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
 }
 
 /// Gives a lock back when its work is done. The kernel frees it with this process all the same.
-pub fn give_back(guard: Guard, console: &Console) {
-    if let Err(error) = guard.release(console) {
-        console.info(format_args!("{error}; the next to lock it clears what is left"));
+pub fn give_back(guard: Guard, context: Context<'_>) {
+    if let Err(error) = guard.release(context.sink.observer()) {
+        context.sink.note(Note::NotGivenBack(&error));
     }
-}
-
-/// Prints what would change in the target. `None` stands for a file that does not exist.
-pub fn show_difference(old: Option<&[u8]>, new: &[u8], target: &Target, console: &Console) -> Result<(), Failure> {
-    if old == Some(new) {
-        console.info(format_args!("no change: '{}' would stay as it is", shown(&target.given)));
-        return Ok(());
-    }
-    let name = shown(&target.given);
-    let old_name = if old.is_some() { &name } else { "/dev/null" };
-    // Both are JSON, and so UTF-8, but for a line that a crash has cut off.
-    let (old, new) = (String::from_utf8_lossy(old.unwrap_or_default()), String::from_utf8_lossy(new));
-    let difference = diff::unified((old_name, &old), (&name, &new), console.data_style());
-    console.data(|out| out.write_all(difference.as_bytes()))
-}
-
-/// Says that the old file had hard links, once: the new one has none.
-fn tell_of_other_names(replaced: Replaced, target: &Target, console: &Console) {
-    let names = match replaced.other_names {
-        0 => return,
-        1 => "another name (a hard link), which keeps".to_owned(),
-        many => format!("{many} other names (hard links), which keep"),
-    };
-    console.info(format_args!("'{}' had {names} the old content; only a symbolic link follows", shown(&target.given)));
 }
 
 /// Options whose last value is the user's data, with the number of their values.
@@ -117,8 +92,8 @@ pub fn own_program() -> Result<PathBuf, Failure> {
 }
 
 /// This process's own command line, for those who wait for it: without the values that only its user need know.
-pub fn own_command() -> Option<String> {
-    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+pub fn own_command(settings: &Settings) -> Option<String> {
+    let mut words = settings.words().iter().map(|word| word.to_string_lossy().into_owned());
     let name = words.next()?;
     let name = Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
     let mut spelled = vec![name];

@@ -4,18 +4,18 @@
 //! front. So `--restore` twice is as if nothing had happened, and no number of restores makes the row longer.
 
 use super::{
+    Context,
     rule::Rule,
-    tell_of_other_names,
-    writing::{self, Writer, Written},
+    writing::{self, Put, Writer, tell_of_other_names},
 };
 use crate::{
     failure::Failure,
     lock::target::Target,
-    replace::{self, Backup, Keep, Replacement},
-    report::Console,
+    replace::{self, Backup, Keep},
     request,
+    sink::Note,
 };
-use memlatch_os::paths::shown;
+use memlatch_os::{paths::shown, text::span};
 use std::time::SystemTime;
 
 /// Puts a backup back.
@@ -27,32 +27,24 @@ pub fn put_back(
     target: &Target,
     writer: Writer<'_>,
     rule: &Rule,
-    console: &Console,
-) -> Result<Written, Failure> {
+    context: Context<'_>,
+) -> Result<Put, Failure> {
     let Some((content, model)) = replace::read_backup(&target.given, number)? else {
         return Err(missing(number, target)?);
     };
     let name = replace::backup_of(&target.given, number);
     writing::check(&content, request, rule).map_err(|failure| failure.about(shown(&name)))?;
-    let replacement = Replacement {
-        target: &target.path,
-        directory: &replace::open_directory(&target.path)?,
-        token: writer.token,
-        patience: request.wait.timeout,
-        durability: request.durability,
-        model: Some(&model),
-        backup: Some((target.given.as_path(), Keep::All)),
-        permit: writer.permit,
-    };
-    let replaced = replace::replace(&replacement, |out| out.write_all(&content))?;
-    tell_of_other_names(replaced, target, console);
+    let directory = replace::open_directory(&target.path)?;
+    let writer = writer.keeping(Some(Keep::All));
+    let replaced = writer.replace(target, &directory, Some(&model), |out| out.write_all(&content))?;
+    tell_of_other_names(replaced, target, context);
     // Where there was no file, the row is as it was.
-    let Some(freed) = replaced.freed else { return Ok(Written { content, kept: None }) };
+    let Some(freed) = replaced.freed else { return Ok(Put { content, kept: None }) };
     let place = if number < freed { number + 1 } else { number };
     if let Err(error) = replace::close_gap(&target.given, place, request.durability) {
-        console.info(error);
+        context.sink.note(Note::GapLeft(&error));
     }
-    Ok(Written { content, kept: None })
+    Ok(Put { content, kept: None })
 }
 
 /// Tells which backups there are.
@@ -68,13 +60,6 @@ fn missing(number: u32, target: &Target) -> Result<Failure, Failure> {
 
 fn described(backup: &Backup) -> String {
     let age = backup.made.map(|made| SystemTime::now().duration_since(made).unwrap_or_default().as_secs());
-    let age = age.map_or(String::new(), |seconds| format!(", {} old", duration(seconds)));
+    let age = age.map_or(String::new(), |seconds| format!(", {} old", span(seconds)));
     format!("{} ({}{age})", backup.number, shown(&backup.path))
-}
-
-/// In the largest unit of which there are two.
-fn duration(seconds: u64) -> String {
-    let units = [("d", 24 * 60 * 60), ("h", 60 * 60), ("min", 60)];
-    let unit = units.into_iter().find(|(_, length)| seconds >= 2 * length);
-    unit.map_or_else(|| format!("{seconds} s"), |(name, length)| format!("{} {name}", seconds / length))
 }

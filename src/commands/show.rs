@@ -1,201 +1,25 @@
-//! `file-lock show`: all locks at once, as lines for scripts, as JSON, or as a table on a terminal.
+//! `file-lock show`: all locks at once.
 
-use super::{
-    Exit,
-    facts::{age_of, print_json, sighting_as_json, state_of, status_of},
-    lock_folder,
-};
+use super::{Context, lock_folder};
 use crate::{
-    failure::Failure,
-    lock::{
-        census::{self, Sighting},
-        folder::Folder,
-        holder::{Doubt, State},
-        info::Info,
-        waiters::Waiters,
-    },
-    process::{Interrupt, Interrupts},
-    report::{
-        Console,
-        table::{self, Align, Cell, Column, Shorten},
-        terminal::{Color, Screen, Terminal},
-    },
+    failure::{self, Failure},
+    lock::{census, folder::Folder, waiters::Waiters},
+    outcome::{Locks, Outcome, Ran},
     request::Listing,
 };
-use memlatch_os::paths::{escape, shown};
-use serde_json::{Value, json};
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
 
-const BETWEEN_FRAMES: Duration = Duration::from_secs(1);
-
-/// What the table tells. Where room is short, the command goes first and the target stays to the last.
-const COLUMNS: [Column; 7] = [
-    Column { title: "TARGET", align: Align::Left, shorten: Shorten::Middle(18), rank: 0 },
-    Column { title: "STATUS", align: Align::Left, shorten: Shorten::Never, rank: 1 },
-    Column { title: "HOLDER", align: Align::Left, shorten: Shorten::Never, rank: 2 },
-    Column { title: "COMMAND", align: Align::Left, shorten: Shorten::End(8), rank: 6 },
-    Column { title: "CLIENT", align: Align::Left, shorten: Shorten::End(8), rank: 5 },
-    Column { title: "AGE", align: Align::Right, shorten: Shorten::Never, rank: 3 },
-    Column { title: "WAITERS", align: Align::Right, shorten: Shorten::Never, rank: 4 },
-];
-
-/// Lists all locks.
-pub fn run(listing: Listing, console: &Console) -> Result<Exit, Failure> {
-    let folder = lock_folder()?;
-    match (listing, Terminal::on_stdout()) {
-        (Listing::Watch, Some(terminal)) if terminal.redraws() => return watch(&folder, &terminal),
-        (Listing::Watch, _) => {
-            return Err(Failure::usage(
-                "--watch draws on a terminal, and standard output is none that can be drawn on; run 'file-lock show' or 'file-lock show --json' as often as you like",
-            ));
-        }
-        (Listing::Json, _) => print_as_json(&folder, console)?,
-        (Listing::Text, None) => print_as_lines(&folder, console)?,
-        (Listing::Text, Some(terminal)) => {
-            let lines = table(&folder, &terminal, terminal.size().columns)?;
-            console.data(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))?;
-        }
+/// Lists all locks, once or until it is ended.
+pub fn run(listing: Listing, context: Context<'_>) -> Result<Outcome, Failure> {
+    let folder = lock_folder(context)?;
+    let as_json = listing == Listing::Json;
+    if listing == Listing::Watch {
+        let signal = context.sink.watch(&mut || look(&folder, as_json))?;
+        return Ok(Outcome::Ran(Ran { status: signal.map_or(0, failure::status_of_signal) }));
     }
-    Ok(Exit(0))
+    look(&folder, as_json).map(Outcome::Locks)
 }
 
-fn print_as_json(folder: &Folder, console: &Console) -> Result<(), Failure> {
+fn look(folder: &Folder, as_json: bool) -> Result<Locks, Failure> {
     let sightings = census::look_at_all(folder)?;
-    let waiters = Waiters::now();
-    let locks: Vec<Value> = sightings.iter().map(|sighting| sighting_as_json(sighting, Some(&waiters))).collect();
-    let all = json!({ "version": 1, "folder": shown(folder.path()), "locks": locks });
-    console.data(|out| print_json(out, &all))
-}
-
-fn print_as_lines(folder: &Folder, console: &Console) -> Result<(), Failure> {
-    let sightings = census::look_at_all(folder)?;
-    console.data(|out| {
-        writeln!(out, "Current locks in: {}\n", shown(folder.path()))?;
-        if sightings.is_empty() {
-            writeln!(out, "No locks found")?;
-        }
-        for (place, sighting) in sightings.iter().enumerate() {
-            if place > 0 {
-                writeln!(out)?;
-            }
-            print_sighting(out, sighting)?;
-        }
-        Ok(())
-    })
-}
-
-fn print_sighting(out: &mut dyn Write, sighting: &Sighting) -> io::Result<()> {
-    writeln!(out, "Lock: .../{}...lock", &sighting.id.as_str()[..8])?;
-    writeln!(out, "  Info:")?;
-    for line in sighting.info.iter().flat_map(Info::lines) {
-        writeln!(out, "    {line}")?;
-    }
-    writeln!(out, "    ID: {}", sighting.id)?;
-    let mut inner = sighting.inside.as_deref();
-    while let Some(inside) = inner {
-        match &inside.info {
-            Some(info) => writeln!(out, "    INSIDE: {info}")?,
-            None => writeln!(out, "    INSIDE: a lock that names no holder")?,
-        }
-        inner = inside.inside.as_deref();
-    }
-    writeln!(out, "  Status: {}", status_of(sighting))
-}
-
-/// Draws the table again and again. Ctrl-C is how people end it, so that is no failure; any other signal counts as the
-/// process's end by it.
-fn watch(folder: &Folder, terminal: &Terminal) -> Result<Exit, Failure> {
-    let interrupts =
-        Interrupts::hold().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
-    let mut screen = Screen::open(terminal).map_err(Failure::from_output)?;
-    loop {
-        let size = terminal.size();
-        let mut lines = table(folder, terminal, size.columns)?;
-        if lines.len() > size.rows {
-            let hidden = lines.len() + 1 - size.rows;
-            lines.truncate(size.rows - 1);
-            lines.push(table::shortened(&format!("… and {hidden} more"), Shorten::End(0), size.columns));
-        }
-        screen.draw(&lines, size).map_err(Failure::from_output)?;
-        match interrupts.wait(BETWEEN_FRAMES) {
-            Interrupt::Nothing | Interrupt::Resized => {}
-            Interrupt::Stop => {
-                drop(screen);
-                interrupts.suspend();
-                screen = Screen::open(terminal).map_err(Failure::from_output)?;
-            }
-            Interrupt::End(libc::SIGINT) => return Ok(Exit(0)),
-            Interrupt::End(signal) => return Ok(Exit(u8::try_from(128 + signal).unwrap_or(1))),
-        }
-    }
-}
-
-/// What a terminal shows, in lines of this width at most.
-fn table(folder: &Folder, terminal: &Terminal, width: usize) -> Result<Vec<String>, Failure> {
-    let sightings = census::look_at_all(folder)?;
-    let waiters = Waiters::now();
-    let title = format!("Current locks in: {}", shown(folder.path()));
-    let mut lines = vec![table::shortened(&title, Shorten::Middle(0), width), String::new()];
-    if sightings.is_empty() {
-        lines.push(table::shortened("No locks found", Shorten::End(0), width));
-        return Ok(lines);
-    }
-    let mut rows = Vec::new();
-    for sighting in &sightings {
-        let mut next = Some(sighting);
-        while let Some(sighting) = next {
-            rows.push(row(sighting, &waiters));
-            next = sighting.inside.as_deref();
-        }
-    }
-    lines.extend(table::lay_out(&COLUMNS, &rows, width, &|color, text| terminal.paint(color, text)));
-    Ok(lines)
-}
-
-fn row(sighting: &Sighting, waiters: &Waiters) -> Vec<Cell> {
-    let info = sighting.info.as_ref();
-    let known = |text: Option<String>| Cell::plain(text.unwrap_or_else(|| "-".to_owned()));
-    let depth = sighting.level.depth as usize;
-    let target = match info.and_then(|info| info.target.as_deref()) {
-        _ if depth > 0 => format!("{}└ inside", "  ".repeat(depth - 1)),
-        Some(target) => shown(target),
-        // A script does not say what it has locked.
-        None => format!("lock {}…", &sighting.id.as_str()[..8]),
-    };
-    let color = match sighting.state {
-        State::Alive => Color::Green,
-        State::Dead(_) => Color::Red,
-        State::Unknown(_) => Color::Yellow,
-    };
-    vec![
-        Cell::plain(target),
-        Cell { text: state_of(sighting).to_owned(), color: Some(color) },
-        known(info.map(|info| holder(info, &sighting.state))),
-        known(info.and_then(|info| info.command.as_deref()).map(|text| escape(text.as_bytes()))),
-        known(info.and_then(|info| info.client.as_deref()).map(|text| escape(text.as_bytes()))),
-        known(info.and_then(age_of).map(span)),
-        known(waiters.of(sighting).map(|count| count.to_string())),
-    ]
-}
-
-/// The PID, with the host if it is another one, and how the lock is held.
-fn holder(info: &Info, state: &State) -> String {
-    let host = match state {
-        State::Unknown(Doubt::OtherHost(host)) => format!("@{}", escape(host.as_bytes())),
-        State::Unknown(_) | State::Alive | State::Dead(_) => String::new(),
-    };
-    format!("{}{host} ({})", info.pid, info.kind.word())
-}
-
-/// A span of time in its two largest units.
-fn span(seconds: i64) -> String {
-    match seconds {
-        ..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
-    }
+    Ok(Locks { folder: folder.path().to_owned(), sightings, waiters: Waiters::now(), as_json })
 }

@@ -1,13 +1,14 @@
 //! `file-lock with`: a command under one or more locks.
 
-use super::{Exit, give_back, lock_folder, resolve};
+use super::{Context, give_back, lock_folder, resolve};
 use crate::{
-    failure::{Failure, Kind},
+    failure::{self, Failure, Kind},
     lock::{self, Claim, Guard, info, target::Target},
+    outcome::{Outcome, Ran},
     process::{Signals, deliver, shares_group},
-    report::Console,
     request::With,
-    settings,
+    settings::{self, Settings},
+    sink::Note,
 };
 use memlatch_os::paths::{quoted, shown};
 use std::{
@@ -22,24 +23,23 @@ use std::{
 ///
 /// The command inherits the guards. If this process is killed, they stay locked until the command has ended; when it
 /// ends in the normal way, they are unlocked for everybody, whatever daemon the command may have left behind.
-pub fn run(request: &With, console: &Console) -> Result<Exit, Failure> {
-    let guards = lock_all(request, console)?;
-    let command_line = spelled(&request.command);
-    console.debug(format_args!("Executing with lock: {command_line}"));
-    let result = run_inside(&guards, &request.command);
+pub fn run(request: &With, context: Context<'_>) -> Result<Outcome, Failure> {
+    let guards = lock_all(request, context)?;
+    context.sink.note(Note::Executing(&request.command));
+    let result = run_inside(&guards, &request.command, context);
     for guard in guards.into_iter().rev() {
         // The command has run, and its status counts.
-        give_back(guard, console);
+        give_back(guard, context);
     }
     result
 }
 
 /// Takes the locks in the order of their names, the same for everybody, so that two commands that want the same files
 /// cannot each hold what the other waits for.
-fn lock_all(request: &With, console: &Console) -> Result<Vec<Guard>, Failure> {
-    let folder = lock_folder()?;
+fn lock_all(request: &With, context: Context<'_>) -> Result<Vec<Guard>, Failure> {
+    let folder = lock_folder(context)?;
     let mut targets: Vec<Target> = request.files.iter().map(|file| resolve(file)).collect::<Result<_, _>>()?;
-    refuse_misplaced_command(request)?;
+    refuse_misplaced_command(request, context.settings)?;
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     targets.dedup_by(|a, b| a.id == b.id);
     let program =
@@ -49,7 +49,7 @@ fn lock_all(request: &With, console: &Console) -> Result<Vec<Guard>, Failure> {
     let mut guards = Vec::with_capacity(targets.len());
     for target in &targets {
         let left = lock::Wait { timeout: request.wait.timeout.saturating_sub(begun.elapsed()), ..request.wait };
-        match lock::exclusive(&folder, target, &claim, left, console) {
+        match lock::exclusive(&folder, target, &claim, left, context.sink.observer()) {
             Ok(guard) => guards.push(guard),
             Err(error) => {
                 let mut failure = Failure::from(error);
@@ -65,8 +65,8 @@ fn lock_all(request: &With, console: &Console) -> Result<Vec<Guard>, Failure> {
 
 /// In `with f grep -- x f` and `with f ./run.sh -- x` the words before `--` are files by the rules, but they were hardly
 /// meant as such: then `with` would lock the program and run what follows.
-fn refuse_misplaced_command(request: &With) -> Result<(), Failure> {
-    match request.files.iter().skip(1).find(|file| is_command(file)) {
+fn refuse_misplaced_command(request: &With, settings: &Settings) -> Result<(), Failure> {
+    match request.files.iter().skip(1).find(|file| is_command(file, settings)) {
         Some(word) => Err(Failure::usage(format!(
             "'{0}' stands before '--', where the files to lock stand, but it is a command; put '--' before it: file-lock with {1} -- {2} …",
             shown(word),
@@ -79,16 +79,16 @@ fn refuse_misplaced_command(request: &With) -> Result<(), Failure> {
 
 /// Whether a word names a program rather than a file of data. On some file systems every file is executable, so one that
 /// is named as data is believed.
-fn is_command(word: &Path) -> bool {
+fn is_command(word: &Path, settings: &Settings) -> bool {
     let is_data = word.extension().is_some_and(|ending| ["json", "jsonl", "ndjson"].iter().any(|data| ending == *data));
     let is_bare = word.components().count() == 1;
     match std::fs::metadata(word) {
         Ok(facts) => !is_data && facts.is_file() && facts.permissions().mode() & 0o111 != 0,
-        Err(_) => is_bare && settings::search_path().iter().any(|directory| directory.join(word).is_file()),
+        Err(_) => is_bare && settings.search_path().iter().any(|directory| directory.join(word).is_file()),
     }
 }
 
-fn run_inside(guards: &[Guard], command: &[OsString]) -> Result<Exit, Failure> {
+fn run_inside(guards: &[Guard], command: &[OsString], context: Context<'_>) -> Result<Outcome, Failure> {
     for guard in guards {
         guard.inherit().map_err(|error| Failure::failed(format!("cannot pass on the lock: {error}")))?;
     }
@@ -96,11 +96,11 @@ fn run_inside(guards: &[Guard], command: &[OsString]) -> Result<Exit, Failure> {
     let signals = Signals::hold().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
     let (program, arguments) = command.split_first().expect("the command line requires a command");
     let mut child = signals
-        .spawn(Command::new(program).args(arguments).env(settings::INSIDE, tokens(guards)))
+        .spawn(Command::new(program).args(arguments).env(settings::INSIDE, tokens(guards, context.settings)))
         .map_err(|error| cannot_run(program, &error))?;
     let status = see_through(&mut child, &signals)
         .map_err(|error| Failure::failed(format!("cannot wait for '{}': {error}", shown(Path::new(program)))))?;
-    Ok(Exit(shell_status(status)))
+    Ok(Outcome::Ran(Ran { status: shell_status(status) }))
 }
 
 /// Waits for the command to end, and passes on what signals come in meanwhile.
@@ -120,8 +120,8 @@ fn see_through(child: &mut Child, signals: &Signals) -> io::Result<ExitStatus> {
 }
 
 /// The holds that the command works under: ours, and those that we work under ourselves.
-fn tokens(guards: &[Guard]) -> String {
-    let mut tokens = settings::inside();
+fn tokens(guards: &[Guard], settings: &Settings) -> String {
+    let mut tokens = settings.inside();
     tokens.extend(guards.iter().map(|guard| guard.token().to_owned()));
     tokens.join(",")
 }
@@ -133,11 +133,6 @@ fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
 
 /// A status as a shell gives it: that of the command, or 128 and the number of the signal that ended it.
 fn shell_status(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-fn spelled(command: &[OsString]) -> String {
-    let words: Vec<String> = command.iter().map(|word| shown(Path::new(word))).collect();
-    words.join(" ")
+    let signal = status.signal().map(failure::status_of_signal);
+    signal.or_else(|| u8::try_from(status.code()?).ok()).unwrap_or(1)
 }

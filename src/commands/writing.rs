@@ -1,25 +1,85 @@
 //! What a write of a whole content goes by, whether it is new or comes from a backup.
 
-use super::{form::Form, rule::Rule};
+use super::{Context, form::Form, rule::Rule};
 use crate::{
     document::{self, lines},
     failure::Failure,
+    lock::{Guard, Wait, info::new_token, target::Target},
+    replace::{self, Durability, Keep, Model, Replaced, Replacement},
     request,
+    sink::Note,
 };
-use memlatch_os::paths::shown;
-use std::io;
+use memlatch_os::{Fresh, paths::shown};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 /// What was written.
-pub struct Written {
+pub struct Put {
     pub content: Vec<u8>,
     /// If it was merged: how many changes of others are in it.
     pub kept: Option<usize>,
 }
 
-/// Under which lock a file is written, if any.
+/// Under which lock a file is written, if any, and how.
 pub struct Writer<'a> {
-    pub token: &'a str,
-    pub permit: &'a dyn Fn() -> io::Result<()>,
+    guard: Option<&'a Guard>,
+    token: Cow<'a, str>,
+    wait: Wait,
+    durability: Durability,
+    backup: Option<Keep>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer who holds the lock.
+    pub fn under(guard: &'a Guard, wait: Wait, durability: Durability) -> Self {
+        Writer { guard: Some(guard), token: guard.token().into(), wait, durability, backup: None }
+    }
+
+    /// A writer whom no lock keeps from others.
+    pub fn without_lock(wait: Wait, durability: Durability) -> Self {
+        Writer { guard: None, token: new_token().into(), wait, durability, backup: None }
+    }
+
+    /// The same, who leaves a backup.
+    pub fn keeping(self, backup: Option<Keep>) -> Self {
+        Writer { backup, ..self }
+    }
+
+    /// Whether the lock is still there to write under.
+    pub fn confirm(&self) -> io::Result<()> {
+        self.guard.map_or(Ok(()), Guard::confirm)
+    }
+
+    /// Replaces the content of the target by what `write` writes. `directory` was opened before the target was read, and a
+    /// new file is to be like `model`.
+    pub fn replace(
+        &self,
+        target: &Target,
+        directory: &Fresh,
+        model: Option<&Model>,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Replaced, replace::Error> {
+        let replacement = Replacement {
+            target: &target.path,
+            directory,
+            token: &self.token,
+            patience: self.wait.timeout,
+            durability: self.durability,
+            model,
+            backup: self.backup.map(|keep| (target.given.as_path(), keep)),
+            permit: &|| self.confirm(),
+        };
+        replace::replace(&replacement, write)
+    }
+}
+
+/// Says that the old file had hard links, once: the new one has none.
+pub fn tell_of_other_names(replaced: Replaced, target: &Target, context: Context<'_>) {
+    if replaced.other_names > 0 {
+        context.sink.note(Note::OtherNames { file: &target.given, count: replaced.other_names });
+    }
 }
 
 /// Refuses what is not as it has to be. Tells whether it has to be JSON.

@@ -9,30 +9,33 @@ mod levels;
 mod pages;
 mod zsh;
 
-use crate::{commands::Exit, failure::Failure, multicall::Tool, report::Console, request::Shell};
+use crate::{
+    failure::Failure,
+    multicall::Tool,
+    outcome::{Outcome, Pages},
+    request::Shell,
+};
 use levels::Level;
 use memlatch_os::paths::shown;
 use std::{fs, io, os::unix::fs::symlink, path::Path};
 
-/// Prints the completions of the four tools, their `.sh` links and memlatch itself.
-pub fn completions(shell: Shell, console: &Console) -> Result<Exit, Failure> {
+/// The completions of the four tools, their `.sh` links and memlatch itself.
+pub fn completions(shell: Shell) -> Outcome {
     let levels = Level::all();
     let text = match shell {
         Shell::Bash => bash::script(&levels),
         Shell::Zsh => zsh::script(&levels),
         Shell::Fish => fish::script(&levels),
     };
-    console.data(|out| out.write_all(text.as_bytes()))?;
-    Ok(Exit(0))
+    Outcome::Data(text.into_bytes())
 }
 
-/// Prints memlatch's page, or writes all of them into a folder.
-pub fn pages(folder: Option<&Path>, console: &Console) -> Result<Exit, Failure> {
+/// Gives memlatch's page, or writes all of them into a folder.
+pub fn pages(folder: Option<&Path>) -> Result<Outcome, Failure> {
     let pages = pages::all(&Level::all());
     let Some(folder) = folder else {
-        let own = pages.iter().find(|page| page.name == "memlatch").expect("memlatch has a page");
-        console.data(|out| out.write_all(own.text.as_bytes()))?;
-        return Ok(Exit(0));
+        let own = pages.into_iter().find(|page| page.name == "memlatch").expect("memlatch has a page");
+        return Ok(Outcome::Data(own.text.into_bytes()));
     };
     let cannot = |path: &Path| {
         let path = shown(path);
@@ -52,8 +55,7 @@ pub fn pages(folder: Option<&Path>, console: &Console) -> Result<Exit, Failure> 
             _ => symlink(format!("{}.1", tool.name()), &link).map_err(cannot(&link))?,
         }
     }
-    console.ok(format_args!("Wrote {} manual pages to {}", pages.len() + Tool::ALL.len(), shown(folder)));
-    Ok(Exit(0))
+    Ok(Outcome::Pages(Pages { folder: folder.to_owned(), count: pages.len() + Tool::ALL.len() }))
 }
 
 /// Every name under which completions are asked for: memlatch's own, and each tool's with and without `.sh`.

@@ -4,6 +4,7 @@ use super::{
     levels::{Kind, Level, Opt, Value},
     names,
 };
+use memlatch_os::text::in_quotes;
 use std::fmt::Write as _;
 
 /// The whole script; it serves as a file of `fpath` and to be sourced.
@@ -28,21 +29,21 @@ fn function(level: &Level) -> String {
     text.push_str("    local curcontext=\"$curcontext\" state line ret=1\n    typeset -A opt_args\n");
     text.push_str("    _arguments -s -S -C : \\\n");
     for spec in level.options.iter().flat_map(options) {
-        _ = writeln!(text, "        {} \\", quoted(&spec));
+        _ = writeln!(text, "        {} \\", in_quotes(&spec));
     }
     if level.commands.is_empty() {
         for (number, operand) in level.operands.iter().enumerate() {
-            _ = writeln!(text, "        {} \\", quoted(&format!("{}{}", number + 1, value(operand))));
+            _ = writeln!(text, "        {} \\", in_quotes(&format!("{}{}", number + 1, value(operand))));
         }
         let more = Value { name: "word".to_owned(), help: String::new(), kind: level.more.clone() };
-        _ = writeln!(text, "        {} && ret=0", quoted(&format!("*{}", value(&more))));
+        _ = writeln!(text, "        {} && ret=0", in_quotes(&format!("*{}", value(&more))));
         text.push_str("    return ret\n}\n");
         return text;
     }
     text.push_str("        '1: :->command' '*::: :->rest' && ret=0\n    case $state in\n    command)\n");
     text.push_str("        local -a commands=(\n");
     for (command, about) in &level.commands {
-        _ = writeln!(text, "            {}", quoted(&format!("{command}:{about}")));
+        _ = writeln!(text, "            {}", in_quotes(&format!("{command}:{about}")));
     }
     _ = write!(
         text,
@@ -88,8 +89,4 @@ fn value(value: &Value) -> String {
         Kind::OneOf(words) => format!("({})", words.join(" ")),
     };
     format!(":{}:{action}", value.name)
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -6,28 +6,33 @@
 
 use crate::{
     commands::{
-        self, Exit, atomic_write, condition,
+        self, Context, atomic_write, condition,
+        filtering::{self, TimeIsUp},
         form::Form,
         inputs::{self, Text},
-        lock_folder, memory_update, no_stack, program,
+        lock_folder, memory_update, no_stack,
     },
     document::{self, Indent, Layout},
     failure::Failure,
     filter::{self, Access, InputName, Value},
-    lock,
+    lock::{self, Event, Observer},
+    outcome::{Deed, Locks, Outcome, Written},
+    refusal::{Cause, Refusal, in_conflict},
     replace::Keep,
-    report::Console,
+    report,
     request::{
-        Answer, Base, Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Effect, Input, Program, SchemaOf, Update,
-        Write,
+        self, Base, Binding, Change, Condition, Content, DEFAULT_DOCUMENT, Effect, FilterSpec, InputMode, OutputStyle,
+        SchemaOf, Update, Write,
     },
     revision::{Expected, Revision},
-    settings,
+    settings::Settings,
+    sink::{Maker, Note, Sink},
 };
-use memlatch_os::Fresh;
+use memlatch_os::{Fresh, paths::shown};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::{
+    fmt,
     io::{self, BufRead, Write as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -48,22 +53,135 @@ struct Call {
     arguments: Value,
 }
 
+/// What a call comes to: the members of its result, or why there is none, in words for a model.
+pub struct Answer(pub Result<serde_json::Value, String>);
+
+impl Answer {
+    /// Reads what a call's process has printed. `None` if it ended before it had an answer.
+    pub fn read(printed: &[u8]) -> Option<Self> {
+        let mut answer: serde_json::Value = serde_json::from_slice(printed).ok()?;
+        match answer["failed"].as_str() {
+            Some(why) => Some(Answer(Err(why.to_owned()))),
+            None => Some(Answer(Ok(answer["done"].take()))),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(result) => json!({ "done": result }).fmt(f),
+            Err(why) => json!({ "failed": why }).fmt(f),
+        }
+    }
+}
+
 /// Does what the call on standard input asks for.
-pub fn run(console: &Console) -> Result<Exit, Failure> {
+pub fn run(context: Context<'_>) -> Result<Outcome, Failure> {
     let limit = getrlimit(Resource::As);
     let maximum = Some(limit.maximum.map_or(MEMORY, |maximum| maximum.min(MEMORY)));
     // Where the system knows no such limit, the time is limited still.
     _ = setrlimit(Resource::As, Rlimit { current: maximum, maximum });
-    filter::on_large_stack(|| {
+    let sink = Quiet(context);
+    let context = Context { sink: &sink, ..context };
+    let result = filter::on_large_stack(|| {
         let call = Call::read().map_err(|error| Failure::usage(format!("the call cannot be read: {error}")))?;
         match call.told["tool"].as_str() {
-            Some("memory_read") => read(&call, console),
-            Some("memory_update") => memory_update::run(&update(&call)?, console),
-            Some("memory_append") => memory_update::run(&append(&call)?, console),
-            _ => atomic_write::run(&write(&call)?, console),
+            Some("memory_read") => read(&call, context),
+            Some("memory_update") => memory_update::run(&update(&call, context.settings)?, context).map(result),
+            Some("memory_append") => memory_update::run(&append(&call, context.settings)?, context).map(result),
+            _ => atomic_write::run(&write(&call, context.settings)?, context).map(result),
         }
-    })
-    .map_err(no_stack)?
+    });
+    let result = result.map_err(no_stack).and_then(|result| result);
+    context.sink.message(&Answer(result.map_err(|failure| in_words(&failure, context.settings))))?;
+    Ok(Outcome::Nothing)
+}
+
+/// The members of a result.
+fn result(outcome: Outcome) -> serde_json::Value {
+    match outcome {
+        Outcome::Written(Written { deed, revision, .. }) => {
+            let status = if let Deed::Merged(_) = deed { "merged" } else { "written" };
+            json!({ "status": status, "revision": revision.as_ref().map(Revision::to_string) })
+        }
+        Outcome::Preview(preview) if preview.old.as_ref() == Some(&preview.new) => json!({ "difference": "" }),
+        Outcome::Preview(preview) => json!({ "difference": report::difference(&preview) }),
+        _ => unreachable!("a write has no other outcome"),
+    }
+}
+
+/// Why a call has failed, and which tool helps. What is not about our command line a model is told in the same words as
+/// people.
+fn in_words(failure: &Failure, settings: &Settings) -> String {
+    if let Some(TimeIsUp { limit }) = failure.cause.downcast_ref() {
+        let seconds = limit.as_secs();
+        return format!("the filter ran longer than the {seconds} seconds that it has here; nothing has changed");
+    }
+    let Some(Refusal { file, cause, .. }) = failure.cause.downcast_ref() else {
+        return report::in_words(failure, settings);
+    };
+    let file = shown(file);
+    match cause {
+        Cause::Gone { expected } => format!(
+            "'{file}' does not exist any more, and {expected} was expected; nothing has changed; memory_list names the files \
+             that there are"
+        ),
+        Cause::Exists(found) => {
+            format!("'{file}' exists already, at revision {found}; nothing has changed; {READ_AGAIN}")
+        }
+        Cause::Changed { expected, found } => format!(
+            "'{file}' has changed since revision {expected}: it is at {found}; nothing has changed on disk; {READ_AGAIN}"
+        ),
+        Cause::GoneSinceBase => format!("'{file}' does not exist any more; nothing has changed"),
+        Cause::Conflicts { conflicts, .. } => {
+            let lines: String = conflicts.iter().map(|conflict| format!("\n  {conflict}")).collect();
+            let places = in_conflict(conflicts.len());
+            format!(
+                "'{file}' has changed since the base, and {places}; nothing has changed; read it again with memory_read and \
+                 decide{lines}"
+            )
+        }
+        Cause::BaseUnknown { expected } => format!(
+            "revision {expected} is neither what '{file}' holds nor one of its backups, so there is nothing to merge from; \
+             nothing has changed; {READ_AGAIN}"
+        ),
+    }
+}
+
+const READ_AGAIN: &str = "memory_read gives what it holds and its revision, and memory_write merges a document that was \
+                          made from that";
+
+/// A call says nothing but its answer.
+struct Quiet<'a>(Context<'a>);
+
+impl Observer for Quiet<'_> {
+    fn notice(&self, _: Event<'_>) {}
+}
+
+impl Sink for Quiet<'_> {
+    fn observer(&self) -> &dyn Observer {
+        self
+    }
+
+    fn note(&self, _: Note<'_>) {}
+
+    fn values(&self, style: OutputStyle, make: Maker<'_>) -> Result<(), Failure> {
+        self.0.sink.values(style, make)
+    }
+
+    fn watch(&self, look: &mut dyn FnMut() -> Result<Locks, Failure>) -> Result<Option<i32>, Failure> {
+        self.0.sink.watch(look)
+    }
+
+    fn message(&self, message: &dyn fmt::Display) -> Result<(), Failure> {
+        self.0.sink.message(message)
+    }
+
+    fn last_words(&self, failure: &Failure) {
+        // The process ends whether they are heard or not.
+        _ = self.message(&Answer(Err(in_words(failure, self.0.settings))));
+    }
 }
 
 impl Call {
@@ -104,8 +222,8 @@ impl Call {
     }
 
     /// A filter that sees neither files nor the environment.
-    fn program(&self, text: String, named: Vec<(String, Binding)>) -> Program {
-        Program { named, time_limit: Some(TIME), ..Program::of(text, Access::none()) }
+    fn filter(&self, text: String, named: Vec<(String, Binding)>) -> FilterSpec {
+        FilterSpec { named, time_limit: Some(TIME), ..FilterSpec::of(text, Access::none()) }
     }
 
     fn named(&self) -> Vec<(String, Binding)> {
@@ -122,42 +240,42 @@ fn as_text(value: &Value) -> String {
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 
-fn update(call: &Call) -> Result<Update, Failure> {
+fn update(call: &Call, settings: &Settings) -> Result<Update, Failure> {
     let filter = call.text("filter").unwrap_or_default().to_owned();
     let is_trial = call.is_set("dry_run");
     Ok(Update {
         create: call.is_set("create").then(|| DEFAULT_DOCUMENT.to_owned()),
         expected: call.revision("if_revision")?,
-        answer: if is_trial { Answer::None } else { Answer::Json },
+        answer: if is_trial { request::Answer::None } else { request::Answer::Json },
         effect: if is_trial { Effect::Difference } else { Effect::Write },
-        ..plain(call, Change::Filter(call.program(filter, call.named())))?
+        ..plain(call, Change::Filter(call.filter(filter, call.named())), settings)?
     })
 }
 
-fn append(call: &Call) -> Result<Update, Failure> {
+fn append(call: &Call, settings: &Settings) -> Result<Update, Failure> {
     let path = call.text("path").unwrap_or_default();
     let filter = format!("(\n{path}\n) |= (if . == null then [] else . end) + [$value]");
     let value = call.argument("value").map(as_text).unwrap_or_default();
     if Form::of(&call.file()) == Form::Lines && path.trim() == "." {
         // One more line; the others stay where they are.
-        let program = call.program("$value".to_owned(), vec![("value".to_owned(), Binding::Json(value))]);
-        let appended = plain(call, Change::Append(program))?;
+        let appended = call.filter("$value".to_owned(), vec![("value".to_owned(), Binding::Json(value))]);
+        let appended = plain(call, Change::Append(appended), settings)?;
         return Ok(Update { create: Some(DEFAULT_DOCUMENT.to_owned()), backup: None, ..appended });
     }
-    let program = call.program(filter, vec![("value".to_owned(), Binding::Json(value))]);
-    Ok(Update { create: Some(DEFAULT_DOCUMENT.to_owned()), ..plain(call, Change::Filter(program))? })
+    let filter = call.filter(filter, vec![("value".to_owned(), Binding::Json(value))]);
+    Ok(Update { create: Some(DEFAULT_DOCUMENT.to_owned()), ..plain(call, Change::Filter(filter), settings)? })
 }
 
-fn plain(call: &Call, change: Change) -> Result<Update, Failure> {
+fn plain(call: &Call, change: Change, settings: &Settings) -> Result<Update, Failure> {
     Ok(Update {
         backup: Some(BACKUPS),
-        answer: Answer::Json,
+        answer: request::Answer::Json,
         schema: call.told["schema"].as_str().map(|file| SchemaOf::File(file.into())),
-        ..Update::of(call.file(), change, settings::wait()?)
+        ..Update::of(call.file(), change, settings.wait()?)
     })
 }
 
-fn write(call: &Call) -> Result<Write, Failure> {
+fn write(call: &Call, settings: &Settings) -> Result<Write, Failure> {
     let expected = call.revision("base_revision")?;
     let base = call.told["base"].as_str();
     let (content, condition) = if call.told["tool"] == "memory_restore" {
@@ -178,23 +296,23 @@ fn write(call: &Call) -> Result<Write, Failure> {
         };
         (Content::Text(content), condition)
     };
-    let plain = Write::of(call.file(), content, condition, settings::wait()?);
-    Ok(Write { answer: Answer::Json, backup: Some(BACKUPS), ..plain })
+    let plain = Write::of(call.file(), content, condition, settings.wait()?);
+    Ok(Write { answer: request::Answer::Json, backup: Some(BACKUPS), ..plain })
 }
 
-/// Prints what the filter gives, as far as the client wants to have it.
-fn read(call: &Call, console: &Console) -> Result<Exit, Failure> {
+/// What the filter gives, as far as the client wants to have it.
+fn read(call: &Call, context: Context<'_>) -> Result<serde_json::Value, Failure> {
     let file = call.file();
     let text = call.text("filter").unwrap_or(".").to_owned();
-    let ready = program::prepare(&call.program(text, call.named()), InputName::default())?;
-    let text = load(&file, console)?;
+    let ready = filtering::prepare(&call.filter(text, call.named()), InputName::default())?;
+    let text = load(&file, context)?;
     let revision = Revision::of(Some(&text.bytes)).to_string();
-    let note = text.torn_line();
-    let input = inputs::of(vec![text], Input::default(), InputName::default())?;
+    let is_torn = text.is_torn();
+    let input = inputs::of(vec![text], InputMode::default(), InputName::default())?;
     let limit = call.told["limit"].as_u64().unwrap_or(u64::MAX);
     let mut taken = Limited { bytes: Vec::new(), limit: usize::try_from(limit).unwrap_or(usize::MAX), is_full: false };
     let compact = Layout { indent: Indent::Compact, ..Layout::default() };
-    ready.run(input, |failure| console.failure(failure), &mut |output| {
+    ready.run(input, |failure| context.sink.last_words(failure), &mut |output| {
         let written = document::write(&output, &compact, &mut taken).and_then(|()| taken.write_all(b"\n"));
         if written.is_ok() || !taken.is_full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
@@ -203,15 +321,13 @@ fn read(call: &Call, console: &Console) -> Result<Exit, Failure> {
         // The cut may have split a character.
         text.truncate(text.trim_end_matches('\u{fffd}').len());
     }
-    let result = json!({ "revision": revision, "text": text, "truncated": taken.is_full, "note": note });
-    console.data(|out| writeln!(out, "{result}"))?;
-    Ok(Exit(0))
+    Ok(json!({ "revision": revision, "text": text, "truncated": taken.is_full, "torn": is_torn }))
 }
 
 /// The file's bytes, as one writer left them.
-fn load(file: &Path, console: &Console) -> Result<Text, Failure> {
+fn load(file: &Path, context: Context<'_>) -> Result<Text, Failure> {
     let target = commands::resolve(file)?;
-    let _guard = lock::shared(&lock_folder()?, &target, settings::wait()?, console)?;
+    let _guard = lock::shared(&lock_folder(context)?, &target, context.settings.wait()?, context.sink.observer())?;
     // What the name stands for now, on a file server too.
     let _directory = Fresh::around(&target.path);
     commands::refuse_special(&target)?;

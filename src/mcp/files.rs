@@ -1,20 +1,18 @@
 //! The memory files as tools. Each call is done by a process of its own ([`super::call`]), of which this is the other end.
-//!
-//! What a command refuses, the tool refuses in the same words.
 
 use super::{
-    protocol::{Outcome, Service},
+    call,
+    protocol::{Reply, Service},
     roots::{Place, Roots},
     ticket::Ticket,
     tools,
 };
 use crate::{
-    commands::own_program,
-    failure::{Failure, Kind},
-    report::Console,
+    commands::{Context, own_program},
+    failure::Failure,
     request::MCP_CALL,
     revision::{Expected, Revision},
-    settings,
+    settings::Settings,
 };
 use memlatch_os::paths::shown;
 use serde_json::{Value, json};
@@ -40,31 +38,32 @@ Pass data in args, never inside the filter: filter '.notes += [$n]', args {\"n\"
 To write a whole document, give memory_write the revision that memory_read gave.";
 
 /// The server of memory files.
-pub struct Files {
+pub struct Files<'a> {
     roots: Roots,
     read_only: bool,
     program: PathBuf,
+    settings: &'a Settings,
     /// What was given out, the oldest first.
     given: Mutex<Vec<(Revision, String)>>,
 }
 
-impl Files {
-    pub fn open(roots: &[PathBuf], read_only: bool, console: &Console) -> Result<Self, Failure> {
+impl<'a> Files<'a> {
+    pub fn open(roots: &[PathBuf], read_only: bool, context: Context<'a>) -> Result<Self, Failure> {
         let program = own_program()?;
-        let roots = Roots::open(roots)?;
-        super::confine_to(roots.directories(), console)?;
-        Ok(Files { roots, read_only, program, given: Mutex::default() })
+        let roots = Roots::open(roots, context.settings)?;
+        super::confine_to(roots.directories(), context)?;
+        Ok(Files { roots, read_only, program, settings: context.settings, given: Mutex::default() })
     }
 
     /// Hands the call to a process of its own. `told` is what the server has to say about it.
-    fn run(&self, place: &Place, mut told: Value, ticket: &Ticket) -> Result<String, String> {
+    fn run(&self, place: &Place, mut told: Value, ticket: &Ticket) -> Result<Value, String> {
         told["file"] = json!(place.way.to_str().ok_or("the path is not UTF-8")?);
         let input = format!("{told}\n{}\n", ticket.message.trim());
         let cannot = |error: io::Error| format!("cannot run {}: {error}", shown(&self.program));
         let mut process = Command::new(&self.program)
             .args(["mcp", MCP_CALL])
             .env_clear()
-            .envs(settings::of_commands())
+            .envs(self.settings.of_commands())
             .current_dir(&place.root)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -86,34 +85,27 @@ impl Files {
         .map_err(cannot)?;
         let status =
             ticket.done().map_or(Ok(ExitStatus::default()), |mut process: Child| process.wait()).map_err(cannot)?;
-        let told = String::from_utf8_lossy(&messages).replace("[ERROR] ", "");
-        let told = told.replace("--eval-timeout 10", "the 10 seconds that it has here").trim().to_owned();
-        let told = told.strip_prefix("memlatch: ").map_or(told.clone(), str::to_owned);
-        match status.code() {
-            Some(0) if data.is_empty() => Ok(told),
-            Some(0) => String::from_utf8(data).map_err(|_| "the result is not UTF-8".to_owned()),
-            Some(status) if status == i32::from(Kind::Changed.exit_code()) => {
-                Err(format!("{told}\n(Here: memory_read gives it and its revision; memory_write merges.)"))
-            }
-            Some(_) => Err(told),
+        match call::Answer::read(&data) {
+            Some(answer) => answer.0,
             None if ticket.is_called_off() => Err("called off".to_owned()),
-            None => Err(format!("the filter needed too much memory, and was ended; nothing has changed ({status})")),
+            None if status.code().is_none() => {
+                Err(format!("the filter needed too much memory, and was ended; nothing has changed ({status})"))
+            }
+            None => Err(format!("the call has failed ({status}): {}", String::from_utf8_lossy(&messages).trim())),
         }
     }
 
-    fn list(&self) -> Outcome {
+    fn list(&self) -> Reply {
         let files: Vec<Value> =
             self.roots.list().iter().map(|(path, bytes)| json!({ "file": shown(path), "bytes": bytes })).collect();
         let structured = json!({ "files": files });
-        Outcome::Done { text: structured.to_string(), structured }
+        Reply::Done { text: structured.to_string(), structured }
     }
 
-    fn read_file(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+    fn read_file(&self, arguments: &Value, ticket: &Ticket) -> Result<Reply, String> {
         let place = self.roots.find(required(arguments, "file")?)?;
         let limit = arguments["limit"].as_u64().unwrap_or(USUAL_LIMIT);
         let result = self.run(&place, json!({ "tool": "memory_read", "limit": limit }), ticket)?;
-        let result: Value =
-            serde_json::from_str(&result).map_err(|error| format!("the result is not JSON: {error}"))?;
         let revision = &result["revision"];
         if let Ok(content) = place.content() {
             self.keep(revision, content);
@@ -123,12 +115,16 @@ impl Files {
         let values: Vec<Value> = whole.filter_map(|line| serde_json::from_str(line).ok()).collect();
         let structured = json!({ "revision": revision, "values": values, "truncated": truncated });
         let cut = truncated.then(|| format!("… cut at {limit} bytes. {NARROW}"));
-        let advice: String = cut.into_iter().chain(result["note"].as_str().map(str::to_owned)).collect();
+        let torn = (result["torn"] == true).then(|| {
+            let file = shown(&place.way);
+            format!("{file}: the last line is unfinished, as after a crash, and is left out; the next writer mends it")
+        });
+        let advice: String = cut.into_iter().chain(torn).collect();
         let revision = revision.as_str().unwrap_or_default();
-        Ok(Outcome::Done { text: format!("revision {revision}\n{text}{advice}"), structured })
+        Ok(Reply::Done { text: format!("revision {revision}\n{text}{advice}"), structured })
     }
 
-    fn update(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+    fn update(&self, arguments: &Value, ticket: &Ticket) -> Result<Reply, String> {
         let place = self.roots.find(required(arguments, "file")?)?;
         required(arguments, "filter")?;
         let mut told = json!({ "tool": "memory_update" });
@@ -136,21 +132,26 @@ impl Files {
             let schema = self.roots.find(schema)?;
             told["schema"] = json!(schema.root.join(&schema.way).to_str());
         }
-        let text = self.run(&place, told, ticket)?;
+        let answer = self.run(&place, told, ticket)?;
         if arguments["dry_run"] == true {
-            return Ok(Outcome::Done { structured: json!({ "status": "unchanged", "difference": text }), text });
+            let difference = answer["difference"].as_str().unwrap_or_default();
+            let text = match difference {
+                "" => format!("no change: '{}' would stay as it is", shown(&place.way)),
+                difference => difference.to_owned(),
+            };
+            return Ok(Reply::Done { structured: json!({ "status": "unchanged", "difference": difference }), text });
         }
-        done("updated", &text)
+        Ok(done("updated", answer))
     }
 
-    fn append(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+    fn append(&self, arguments: &Value, ticket: &Ticket) -> Result<Reply, String> {
         let place = self.roots.find(required(arguments, "file")?)?;
         required(arguments, "path")?;
         arguments.get("value").ok_or("'value' is missing")?;
-        done("appended", &self.run(&place, json!({ "tool": "memory_append" }), ticket)?)
+        Ok(done("appended", self.run(&place, json!({ "tool": "memory_append" }), ticket)?))
     }
 
-    fn write(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+    fn write(&self, arguments: &Value, ticket: &Ticket) -> Result<Reply, String> {
         let place = self.roots.find(required(arguments, "file")?)?;
         let mut told = json!({ "tool": "memory_write" });
         if let Some(base) = arguments["base_revision"].as_str().and_then(Expected::parse) {
@@ -160,13 +161,13 @@ impl Files {
                 told["base"] = json!(content);
             }
         }
-        done("written", &self.run(&place, told, ticket)?)
+        Ok(done("written", self.run(&place, told, ticket)?))
     }
 
-    fn restore(&self, arguments: &Value, ticket: &Ticket) -> Result<Outcome, String> {
+    fn restore(&self, arguments: &Value, ticket: &Ticket) -> Result<Reply, String> {
         let place = self.roots.find(required(arguments, "file")?)?;
         let told = json!({ "tool": "memory_restore", "n": arguments["n"].as_u64().unwrap_or(1) });
-        done("restored", &self.run(&place, told, ticket)?)
+        Ok(done("restored", self.run(&place, told, ticket)?))
     }
 
     /// Keeps what a client has read as a base for what it will write.
@@ -187,7 +188,7 @@ impl Files {
     }
 }
 
-impl Service for Files {
+impl Service for Files<'_> {
     fn name(&self) -> &'static str {
         "memlatch"
     }
@@ -200,10 +201,10 @@ impl Service for Files {
         tools::of_files(self.read_only)
     }
 
-    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Outcome> {
+    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Reply> {
         let tools = self.tools();
         if let Err(why) = tools::check(&tools, tool, arguments) {
-            return Some(Outcome::Failed(why));
+            return Some(Reply::Failed(why));
         }
         let result = match tool {
             "memory_list" => Ok(self.list()),
@@ -215,7 +216,7 @@ impl Service for Files {
             "memory_restore" => self.restore(arguments, ticket),
             _ => return None,
         };
-        Some(result.unwrap_or_else(Outcome::Failed))
+        Some(result.unwrap_or_else(Reply::Failed))
     }
 
     fn resources(&self) -> Vec<Value> {
@@ -242,9 +243,8 @@ fn required<'a>(arguments: &'a Value, name: &str) -> Result<&'a str, String> {
 }
 
 /// What a write answers: its status and the new revision.
-fn done(what: &str, answer: &str) -> Result<Outcome, String> {
-    let structured: Value = serde_json::from_str(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+fn done(what: &str, structured: Value) -> Reply {
     let what = if structured["status"] == "merged" { "merged with the changes of others, and written" } else { what };
     let text = format!("{what}; revision {}", structured["revision"].as_str().unwrap_or_default());
-    Ok(Outcome::Done { text, structured })
+    Reply::Done { text, structured }
 }

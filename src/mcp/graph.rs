@@ -4,17 +4,16 @@
 //! and replaces the file once. Each is answered after that, so what is answered is on the medium.
 
 use super::{
-    protocol::{Outcome, Service},
+    protocol::{Reply, Service},
     ticket::Ticket,
     tools,
 };
 use crate::{
-    commands::{give_back, lock_folder},
+    commands::{Context, give_back, lock_folder, writing::Writer},
     failure::Failure,
     lock::{self, Claim, Wait, info::Kind, target::Target},
-    replace::{self, Durability, Replacement},
-    report::Console,
-    settings,
+    replace::{self, Durability},
+    report,
 };
 use memlatch_os::paths::shown;
 use serde_json::{Value, json};
@@ -34,7 +33,7 @@ struct Waiting {
     tool: String,
     arguments: Value,
     ticket: Arc<Ticket>,
-    answer: mpsc::Sender<Result<Outcome, String>>,
+    answer: mpsc::Sender<Result<Reply, String>>,
 }
 
 /// The server of one graph.
@@ -42,7 +41,7 @@ pub struct Graph<'a> {
     target: Target,
     read_only: bool,
     wait: Wait,
-    console: &'a Console,
+    context: Context<'a>,
     waiting: Mutex<Vec<Waiting>>,
     /// Held while changes are made.
     turn: Mutex<()>,
@@ -50,20 +49,22 @@ pub struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     /// Opens the file that is named, or that `MEMORY_FILE_PATH` names.
-    pub fn open(file: Option<&Path>, read_only: bool, console: &'a Console) -> Result<Self, Failure> {
-        let file = file.map(Path::to_owned).or_else(settings::graph_file).ok_or_else(|| {
-            Failure::usage(
-                "--graph names no file, and MEMORY_FILE_PATH is not set; write: memlatch mcp --graph memory.jsonl",
-            )
-        })?;
+    pub fn open(file: Option<&Path>, read_only: bool, context: Context<'a>) -> Result<Self, Failure> {
+        let file = file.map(Path::to_owned).or_else(|| context.settings.graph_file().map(Path::to_owned)).ok_or_else(
+            || {
+                Failure::usage(
+                    "--graph names no file, and MEMORY_FILE_PATH is not set; write: memlatch mcp --graph memory.jsonl",
+                )
+            },
+        )?;
         let target = Target::resolve(&file)
             .map_err(|error| Failure::failed(format!("cannot find '{}': {error}", shown(&file))))?;
-        super::confine_to(target.path.parent().into_iter(), console)?;
-        let wait = settings::wait()?;
-        Ok(Graph { target, read_only, wait, console, waiting: Mutex::default(), turn: Mutex::new(()) })
+        super::confine_to(target.path.parent().into_iter(), context)?;
+        let wait = context.settings.wait()?;
+        Ok(Graph { target, read_only, wait, context, waiting: Mutex::default(), turn: Mutex::new(()) })
     }
 
-    fn change(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Result<Outcome, String> {
+    fn change(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Result<Reply, String> {
         let (answer, answered) = mpsc::channel();
         let waiting = Waiting { tool: tool.to_owned(), arguments: arguments.clone(), ticket: ticket.clone(), answer };
         self.waiting.lock().expect("no thread panics while it queues").push(waiting);
@@ -77,16 +78,22 @@ impl<'a> Graph<'a> {
     }
 
     fn commit(&self, batch: Vec<Waiting>) {
-        let answers = self.commit_all(&batch).map_err(|failure| failure.to_string());
+        let answers = self.commit_all(&batch).map_err(|failure| report::in_words(&failure, self.context.settings));
         match answers {
             Ok(answers) => batch.iter().zip(answers).for_each(|(waiting, answer)| _ = waiting.answer.send(answer)),
             Err(text) => batch.iter().for_each(|waiting| _ = waiting.answer.send(Err(text.clone()))),
         }
     }
 
-    fn commit_all(&self, batch: &[Waiting]) -> Result<Vec<Result<Outcome, String>>, Failure> {
+    fn commit_all(&self, batch: &[Waiting]) -> Result<Vec<Result<Reply, String>>, Failure> {
         let claim = Claim { kind: Kind::Update, command: Some("memlatch mcp".to_owned()), client: None };
-        let guard = lock::exclusive(&lock_folder()?, &self.target, &claim, self.wait, self.console)?;
+        let guard = lock::exclusive(
+            &lock_folder(self.context)?,
+            &self.target,
+            &claim,
+            self.wait,
+            self.context.sink.observer(),
+        )?;
         let directory = replace::open_directory(&self.target.path)?;
         let mut content = self.content()?;
         let answers: Vec<_> = batch
@@ -97,19 +104,10 @@ impl<'a> Graph<'a> {
             })
             .collect();
         if answers.iter().any(Result::is_ok) {
-            let replacement = Replacement {
-                target: &self.target.path,
-                directory: &directory,
-                token: guard.token(),
-                patience: self.wait.timeout,
-                durability: Durability::Synced,
-                model: None,
-                backup: None,
-                permit: &|| guard.confirm(),
-            };
-            replace::replace(&replacement, |out| out.write_all(content.lines().as_bytes()))?;
+            let writer = Writer::under(&guard, self.wait, Durability::Synced);
+            writer.replace(&self.target, &directory, None, |out| out.write_all(content.lines().as_bytes()))?;
         }
-        give_back(guard, self.console);
+        give_back(guard, self.context);
         Ok(answers)
     }
 
@@ -125,13 +123,14 @@ impl<'a> Graph<'a> {
     /// The content as one writer left it: `memory-update --append` changes such a file in place.
     fn whole_content(&self) -> Result<Content, String> {
         let read = || {
-            let _guard = lock::shared(&lock_folder()?, &self.target, self.wait, self.console)?;
+            let _guard =
+                lock::shared(&lock_folder(self.context)?, &self.target, self.wait, self.context.sink.observer())?;
             self.content()
         };
-        read().map_err(|failure: Failure| failure.to_string())
+        read().map_err(|failure: Failure| report::in_words(&failure, self.context.settings))
     }
 
-    fn look(&self, tool: &str, arguments: &Value) -> Result<Outcome, String> {
+    fn look(&self, tool: &str, arguments: &Value) -> Result<Reply, String> {
         let content = self.whole_content()?;
         let found = match tool {
             "read_graph" => content,
@@ -150,7 +149,7 @@ impl<'a> Graph<'a> {
             }
         };
         let structured = json!({ "entities": found.entities, "relations": found.relations });
-        Ok(Outcome::Done { text: pretty(&structured), structured })
+        Ok(Reply::Done { text: pretty(&structured), structured })
     }
 }
 
@@ -167,7 +166,7 @@ impl Service for Graph<'_> {
         tools::of_graph(self.read_only)
     }
 
-    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Outcome> {
+    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Reply> {
         let result = match tool {
             "read_graph" | "search_nodes" | "open_nodes" => self.look(tool, arguments),
             _ if self.read_only => return None,
@@ -179,7 +178,7 @@ impl Service for Graph<'_> {
             | "delete_relations" => self.change(tool, arguments, ticket),
             _ => return None,
         };
-        Some(result.unwrap_or_else(Outcome::Failed))
+        Some(result.unwrap_or_else(Reply::Failed))
     }
 
     fn resources(&self) -> Vec<Value> {
@@ -239,7 +238,7 @@ impl Content {
     }
 
     /// Makes one change. One that cannot be made whole leaves nothing of itself: it fails before it begins.
-    fn change(&mut self, tool: &str, arguments: &Value) -> Result<Outcome, String> {
+    fn change(&mut self, tool: &str, arguments: &Value) -> Result<Reply, String> {
         match tool {
             "create_entities" => {
                 let given = shaped(list(arguments, "entities")?, &OF_ENTITY)?;
@@ -248,13 +247,13 @@ impl Content {
                     .filter(|entity| !self.entities.iter().any(|known| known["name"] == entity["name"]))
                     .collect();
                 self.entities.extend(new.iter().cloned());
-                Ok(Outcome::Done { text: pretty(&json!(new)), structured: json!({ "entities": new }) })
+                Ok(Reply::Done { text: pretty(&json!(new)), structured: json!({ "entities": new }) })
             }
             "create_relations" => {
                 let given = shaped(list(arguments, "relations")?, &OF_RELATION)?;
                 let new: Vec<Value> = given.into_iter().filter(|relation| !self.relations.contains(relation)).collect();
                 self.relations.extend(new.iter().cloned());
-                Ok(Outcome::Done { text: pretty(&json!(new)), structured: json!({ "relations": new }) })
+                Ok(Reply::Done { text: pretty(&json!(new)), structured: json!({ "relations": new }) })
             }
             "add_observations" => self.add_observations(list(arguments, "observations")?),
             "delete_entities" => {
@@ -283,7 +282,7 @@ impl Content {
         }
     }
 
-    fn add_observations(&mut self, given: &[Value]) -> Result<Outcome, String> {
+    fn add_observations(&mut self, given: &[Value]) -> Result<Reply, String> {
         for addition in given {
             texts(addition, "contents")?;
             let name = &addition["entityName"];
@@ -300,7 +299,7 @@ impl Content {
             known.extend(new.iter().cloned());
             results.push(json!({ "entityName": name, "addedObservations": new }));
         }
-        Ok(Outcome::Done { text: pretty(&json!(results)), structured: json!({ "results": results }) })
+        Ok(Reply::Done { text: pretty(&json!(results)), structured: json!({ "results": results }) })
     }
 
     fn observations(&mut self, name: &Value) -> Option<&mut Value> {
@@ -308,9 +307,9 @@ impl Content {
     }
 }
 
-fn deleted(what: &str) -> Outcome {
+fn deleted(what: &str) -> Reply {
     let text = format!("{what} deleted successfully");
-    Outcome::Done { structured: json!({ "success": true, "message": text }), text }
+    Reply::Done { structured: json!({ "success": true, "message": text }), text }
 }
 
 fn list<'a>(arguments: &'a Value, name: &str) -> Result<&'a [Value], String> {

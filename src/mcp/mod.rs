@@ -12,10 +12,11 @@ mod ticket;
 mod tools;
 
 use crate::{
-    commands::{Exit, lock_folder, own_program},
+    commands::{Context, lock_folder, own_program},
     failure::Failure,
-    report::Console,
+    outcome::Outcome,
     request::{Mcp, Serves},
+    sink::Note,
 };
 use memlatch_os::{Confinement, confine};
 use protocol::{Service, Step};
@@ -36,15 +37,15 @@ const LONGEST_MESSAGE: u64 = 16 << 20;
 const WORKERS: usize = 32;
 
 /// Serves one client until it closes standard input.
-pub fn run(request: &Mcp, console: &Console) -> Result<Exit, Failure> {
+pub fn run(request: &Mcp, context: Context<'_>) -> Result<Outcome, Failure> {
     match &request.serves {
-        Serves::Files { roots } => serve(&files::Files::open(roots, request.read_only, console)?, console),
-        Serves::Graph { file } => serve(&graph::Graph::open(file.as_deref(), request.read_only, console)?, console),
+        Serves::Files { roots } => serve(&files::Files::open(roots, request.read_only, context)?, context),
+        Serves::Graph { file } => serve(&graph::Graph::open(file.as_deref(), request.read_only, context)?, context),
     }
 }
 
-fn serve(service: &dyn Service, console: &Console) -> Result<Exit, Failure> {
-    let connection = Connection { service, console, output: Mutex::new(()), active: Mutex::default() };
+fn serve(service: &dyn Service, context: Context<'_>) -> Result<Outcome, Failure> {
+    let connection = Connection { service, context, output: Mutex::new(()), active: Mutex::default() };
     let (queue, jobs) = mpsc::channel::<Job>();
     let jobs = Mutex::new(jobs);
     thread::scope(|scope| {
@@ -64,7 +65,7 @@ fn serve(service: &dyn Service, console: &Console) -> Result<Exit, Failure> {
         drop(queue);
         read
     })?;
-    Ok(Exit(0))
+    Ok(Outcome::Nothing)
 }
 
 /// A message that asks for work.
@@ -74,27 +75,24 @@ struct Job {
 }
 
 /// Lets go of the file system but for what is served and the locks. While there is one thread.
-fn confine_to<'a>(served: impl Iterator<Item = &'a Path>, console: &Console) -> Result<(), Failure> {
+fn confine_to<'a>(served: impl Iterator<Item = &'a Path>, context: Context<'_>) -> Result<(), Failure> {
     let program = own_program()?;
-    let locks = lock_folder()?;
+    let locks = lock_folder(context)?;
     // What is wrong with it, each call tells by itself; but what is not there now cannot be allowed.
-    _ = locks.ensure(console);
+    _ = locks.ensure(context.sink.observer());
     let own: Vec<PathBuf> = served.map(PathBuf::from).chain([locks.path().to_owned()]).collect();
     match confine(&own, &program) {
         Ok(Confinement::Enforced) => {}
-        Ok(Confinement::None) => console.info(UNCONFINED),
-        Err(error) => console.info(format_args!("{UNCONFINED}: {error}")),
+        Ok(Confinement::None) => context.sink.note(Note::Unconfined(None)),
+        Err(error) => context.sink.note(Note::Unconfined(Some(&error))),
     }
     Ok(())
 }
 
-const UNCONFINED: &str = "this system cannot confine the server to its directories; a process that may write there can \
-                          lead it elsewhere, with a link in the place of a directory";
-
 /// One client's connection.
 struct Connection<'a> {
     service: &'a dyn Service,
-    console: &'a Console,
+    context: Context<'a>,
     /// Held while a line is written.
     output: Mutex<()>,
     /// The calls under way by their identifiers.
@@ -174,7 +172,7 @@ impl Connection<'_> {
     fn send(&self, message: &Value) {
         let _whole_lines = self.output.lock().expect("no thread panics while it writes a line");
         // A client that has closed its end closes ours too, which ends the reading.
-        _ = self.console.data(|out| writeln!(out, "{message}"));
+        _ = self.context.sink.message(message);
     }
 }
 

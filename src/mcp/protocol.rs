@@ -28,14 +28,14 @@ pub trait Service: Sync {
     fn instructions(&self) -> &'static str;
     fn tools(&self) -> Vec<Value>;
     /// Does what a tool is for. `None`: there is no such tool.
-    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Outcome>;
+    fn call(&self, tool: &str, arguments: &Value, ticket: &Arc<Ticket>) -> Option<Reply>;
     fn resources(&self) -> Vec<Value>;
     /// The text of a resource, or why there is none.
     fn read(&self, uri: &str) -> Result<String, String>;
 }
 
-/// What became of a call.
-pub enum Outcome {
+/// What a call is answered.
+pub enum Reply {
     Done {
         text: String,
         structured: Value,
@@ -136,10 +136,10 @@ fn result(service: &dyn Service, method: &str, params: &Value, ticket: &Arc<Tick
                 return Err((-32602, "the arguments of a tool are an object".to_owned()));
             }
             match service.call(tool, arguments, ticket) {
-                Some(Outcome::Done { text, structured }) => {
+                Some(Reply::Done { text, structured }) => {
                     json!({ "content": [{ "type": "text", "text": text }], "structuredContent": structured, "isError": false })
                 }
-                Some(Outcome::Failed(text)) => {
+                Some(Reply::Failed(text)) => {
                     json!({ "content": [{ "type": "text", "text": text }], "isError": true })
                 }
                 None => return Err((-32602, format!("there is no tool '{tool}'; tools/list names them"))),

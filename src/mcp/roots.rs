@@ -5,7 +5,7 @@
 //! with a path. The process that does the work opens the file anew, by its path; that nobody leads it elsewhere in between,
 //! with a link in the place of a directory, is what [`memlatch_os::confine`] is for.
 
-use crate::{commands::form::Form, failure::Failure, settings};
+use crate::{commands::form::Form, failure::Failure, settings::Settings};
 use memlatch_os::paths::shown;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use std::{
@@ -38,9 +38,9 @@ pub struct Place {
 
 impl Roots {
     /// Opens the directories that were named, or else those of the usual ones that are there.
-    pub fn open(named: &[PathBuf]) -> Result<Self, Failure> {
+    pub fn open(named: &[PathBuf], settings: &Settings) -> Result<Self, Failure> {
         let usual = || {
-            let base = settings::base_folder().or_else(|| Some(settings::home()?.join("aiconfig")));
+            let base = settings.base_folder().map(Path::to_owned).or_else(|| Some(settings.home()?.join("aiconfig")));
             base.map(|base| base.join("memory"))
                 .into_iter()
                 .chain([PathBuf::from("memory")])

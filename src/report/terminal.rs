@@ -1,8 +1,8 @@
 //! The terminal on standard output: its size, its colours, and drawing on it again and again. The only file that knows
 //! a terminal's codes.
 
-use super::Raw;
-use crate::settings;
+use super::{Raw, stdout};
+use crate::settings::Settings;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::{self, IsTerminal, Write};
 
@@ -23,17 +23,24 @@ pub enum Color {
     Blue,
     Red,
     Yellow,
+    Cyan,
     Bold,
     Faint,
 }
 
 impl Color {
+    /// Text in this colour.
+    pub fn paint(self, text: &str) -> String {
+        format!("\x1b[{}m{text}\x1b[0m", self.code())
+    }
+
     fn code(self) -> &'static str {
         match self {
             Color::Green => "32",
             Color::Blue => "34",
             Color::Red => "31",
             Color::Yellow => "33",
+            Color::Cyan => "36",
             Color::Bold => "1",
             Color::Faint => "2",
         }
@@ -55,14 +62,14 @@ pub struct Terminal {
 
 impl Terminal {
     /// The terminal, if standard output goes to one.
-    pub fn on_stdout() -> Option<Self> {
-        let redraws = settings::terminal_has_color();
-        io::stdout().is_terminal().then(|| Terminal { colored: redraws && !settings::no_color(), redraws })
+    pub fn on_stdout(settings: &Settings) -> Option<Self> {
+        let terminal = || Terminal { colored: settings.wants_color(), redraws: settings.terminal_is_able() };
+        stdout().is_terminal().then(terminal)
     }
 
     /// Its size at this moment.
     pub fn size(&self) -> Size {
-        let told = tcgetwinsize(io::stdout());
+        let told = tcgetwinsize(stdout());
         let known = |told: u16, usual| if told > 0 { told.into() } else { usual };
         told.map_or(USUAL, |told| Size {
             columns: known(told.ws_col, USUAL.columns),
@@ -78,7 +85,7 @@ impl Terminal {
     /// Text in a colour, if colour is wanted here.
     pub fn paint(&self, color: Option<Color>, text: &str) -> String {
         match color {
-            Some(color) if self.colored => format!("\x1b[{}m{text}\x1b[0m", color.code()),
+            Some(color) if self.colored => color.paint(text),
             _ => text.to_owned(),
         }
     }
@@ -93,12 +100,12 @@ pub struct Screen {
 impl Screen {
     /// Begins with an empty screen on which nothing that is typed appears.
     pub fn open(_terminal: &Terminal) -> io::Result<Self> {
-        let before = tcgetattr(io::stdout()).ok();
+        let before = tcgetattr(stdout()).ok();
         if let Some(before) = &before {
             let mut silent = before.clone();
             silent.local_modes.remove(LocalModes::ECHO);
             // Only for looks: a terminal that refuses shows what is typed until the next frame.
-            _ = tcsetattr(io::stdout(), OptionalActions::Now, &silent);
+            _ = tcsetattr(stdout(), OptionalActions::Now, &silent);
         }
         // The value comes first, so that the terminal is put right even if this cannot be written.
         let screen = Screen { before };
@@ -133,12 +140,12 @@ impl Drop for Screen {
         _ = put(LEAVE);
         if let Some(before) = &self.before {
             // What was typed meanwhile was not meant for the shell, and goes.
-            _ = tcsetattr(io::stdout(), OptionalActions::Flush, before);
+            _ = tcsetattr(stdout(), OptionalActions::Flush, before);
         }
     }
 }
 
 fn put(text: &str) -> io::Result<()> {
     // The standard library's own handle would write line by line.
-    Raw(io::stdout()).write_all(text.as_bytes())
+    Raw(stdout()).write_all(text.as_bytes())
 }

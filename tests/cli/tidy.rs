@@ -125,6 +125,21 @@ fn no_leaf_knows_failure_or_report() {
 }
 
 #[test]
+fn commands_know_neither_the_report_nor_the_command_line() {
+    let mut strays = Vec::new();
+    for path in rust_files("src/commands") {
+        let module = module_of("src", &path);
+        for named in paths_named(&code(&path)) {
+            let to = resolve(&module, &named);
+            if to.first().is_some_and(|top| top == "report" || top == "cli") {
+                strays.push(format!("{} names {}", module.join("::"), to.join("::")));
+            }
+        }
+    }
+    assert_eq!(strays, Vec::<String>::new());
+}
+
+#[test]
 fn every_module_opens_with_what_it_is_for() {
     let silent: Vec<PathBuf> = product()
         .into_iter()

@@ -94,7 +94,8 @@ proptest! {
     #[test]
     fn only_the_four_names_are_dispatched(name in "[a-z.-]{0,20}", words in vec("[a-z-]{0,15}", 0..4)) {
         let args = std::iter::once(&name).chain(&words).map(OsString::from);
-        let call = dispatch(args);
+        let args: Vec<OsString> = args.collect();
+        let call = dispatch(&args);
         let own = ["file-lock", "memory-update", "memory-read", "atomic-write"];
         let stem = name.strip_suffix(".sh").or(name.strip_suffix(".exe")).unwrap_or(&name);
         let by_word = words.first().is_some_and(|word| own.contains(&word.as_str()));

@@ -5,7 +5,7 @@ use super::{
     contend::{Contender, Turn, clearing},
     folder::{Folder, LockDir, ignore_missing},
     guard::{self, Mode},
-    holder::{Cause, Here, State},
+    holder::{self, Cause, Here, State},
     info::Info,
     level::{self, Level},
     target::{LockId, Target},
@@ -36,6 +36,14 @@ impl Sighting {
     /// Whether the lock keeps others out: by its holder, or by somebody at work inside a dead holder's lock.
     pub fn is_held(&self) -> bool {
         !matches!(self.state, State::Dead(_)) || self.inside.as_ref().is_some_and(|inside| inside.is_held())
+    }
+
+    /// What is known of the holder, in words. A lock whose holder is dead lives on in those inside it.
+    pub fn described(&self) -> String {
+        match (&self.state, self.inside.as_deref()) {
+            (State::Dead(_), Some(inside)) if inside.is_held() => inside.described(),
+            (state, _) => holder::describe(self.info.as_ref(), state),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! The first three lines are those of the shell scripts that memlatch replaces; scripts that still run read them.
 //! `KIND` stands last and seals the file: without it the text is a script's, or was never finished.
 
-use memlatch_os::paths::escape;
+use memlatch_os::{paths::escape, text::shortened};
 use std::{fmt, path::PathBuf};
 
 /// The file's name within a lock directory.
@@ -109,7 +109,7 @@ impl Info {
         add("ACQUIRED", self.acquired.map(utc));
         add("HOSTNAME", self.host.as_deref().map(|host| escape(host.as_bytes())));
         add("TARGET", self.target.as_deref().map(|path| escape(path.as_os_str().as_encoded_bytes())));
-        add("COMMAND", self.command.as_deref().map(|command| escape(shorten(command).as_bytes())));
+        add("COMMAND", self.command.as_deref().map(|command| escape(shortened(command, MAX_COMMAND_CHARS).as_bytes())));
         add("CLIENT", self.client.as_deref().map(|client| escape(client.as_bytes())));
         add("BOOT", self.boot.as_deref().map(|boot| escape(boot.as_bytes())));
         add("NAMESPACE", self.namespace.as_deref().map(|name| escape(name.as_bytes())));
@@ -166,7 +166,7 @@ impl fmt::Display for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PID {} ({}", self.pid, self.kind.word())?;
         if let Some(command) = &self.command {
-            write!(f, ", '{}'", escape(shorten(command).as_bytes()))?;
+            write!(f, ", '{}'", escape(shortened(command, MAX_COMMAND_CHARS).as_bytes()))?;
         }
         if let Some(client) = &self.client {
             write!(f, ", client {}", escape(client.as_bytes()))?;
@@ -209,13 +209,6 @@ pub(super) fn seconds(text: &[u8]) -> Option<i64> {
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
-}
-
-fn shorten(command: &str) -> String {
-    match command.char_indices().nth(MAX_COMMAND_CHARS) {
-        Some((end, _)) => format!("{}…", &command[..end]),
-        None => command.to_owned(),
-    }
 }
 
 /// Undoes [`escape`]; an escape that it would not write stands for itself.

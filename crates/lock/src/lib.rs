@@ -45,6 +45,7 @@ use self::{
 use memlatch_os::{
     self as process, Pid,
     paths::{self, quoted, shown},
+    text::tenths,
 };
 use std::{
     fmt,
@@ -179,8 +180,7 @@ impl fmt::Display for Busy {
             Some(holder) => write!(f, "lock on '{target}' is held by {holder}")?,
             None => write!(f, "lock on '{target}' is being taken or given back by another process")?,
         }
-        // In tenths, rounded down: nobody wants to read that 5 s took 5.002.
-        write!(f, "; waited {}s; ", (self.waited.as_millis() / 100) as f64 / 10.0)?;
+        write!(f, "; waited {}; ", tenths(self.waited))?;
         match &self.doubt {
             Some(Doubt::OtherHost(_)) if self.holder.as_ref().is_some_and(|holder| holder.kind.keeps_guard()) => {
                 write!(

@@ -9,6 +9,7 @@ mod attributes;
 pub mod calendar;
 mod confine;
 mod entry;
+mod environment;
 mod file_systems;
 mod fresh;
 pub mod mathematics;
@@ -18,6 +19,7 @@ mod os;
 pub mod paths;
 mod signals;
 mod stack;
+pub mod text;
 
 use std::{
     fs::File,
@@ -30,6 +32,7 @@ use std::{
 pub use attributes::{copy_attributes, is_mount_point};
 pub use confine::{Confinement, confine};
 pub use entry::start;
+pub use environment::{Variable, environment};
 pub use file_systems::{FileSystem, is_remote, locks_can_be_lost};
 pub use fresh::Fresh;
 pub use os::{
@@ -118,6 +121,7 @@ pub fn inherit(file: &File) -> io::Result<()> {
 }
 
 /// Whether standard output and standard error both go to the null device.
+#[expect(clippy::disallowed_methods, reason = "it looks where they go, and prints nothing")]
 pub fn is_silenced() -> bool {
     is_null(io::stdout()) && is_null(io::stderr())
 }

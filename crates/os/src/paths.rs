@@ -1,5 +1,6 @@
 //! Paths as the rest of memlatch needs them: the directory of a path, and paths in messages.
 
+use crate::text::in_quotes;
 use std::path::Path;
 
 /// The folder that a path lies in; that of a bare name is `.`, where [`Path::parent`] says "".
@@ -19,7 +20,7 @@ pub fn shown(path: &Path) -> String {
 pub fn quoted(path: &Path) -> String {
     let text = shown(path);
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { in_quotes(&text) }
 }
 
 /// Makes bytes safe for one line and for a terminal: control and invisible characters, backslashes and what is not

@@ -119,11 +119,6 @@ pub struct Replacement<'a> {
     pub permit: &'a dyn Fn() -> io::Result<()>,
 }
 
-/// The permit of a writer whom nobody can stop.
-pub fn always() -> io::Result<()> {
-    Ok(())
-}
-
 /// Replaces the content of the target by what `write` writes. Everything is prepared before the first visible change.
 ///
 /// Owner, mode, access control list and extended attributes of an old file are kept.

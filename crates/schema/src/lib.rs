@@ -4,6 +4,7 @@
 //! would push apart those that every command runs. So nothing here is generic, and nothing is inlined elsewhere.
 
 use jsonschema::{ReferencingError, Retrieve, Uri, ValidationError, Validator, error::ValidationErrorKind};
+use memlatch_os::text::shortened;
 use serde_json::Value;
 
 /// The longest value that a reason quotes, in characters.
@@ -68,10 +69,7 @@ impl Retrieve for Nowhere {
 }
 
 fn place(error: &ValidationError<'_>) -> Place {
-    let mut quoted = error.instance().to_string();
-    if let Some((end, _)) = quoted.char_indices().nth(LONGEST_VALUE) {
-        quoted.truncate(end);
-        quoted.push('…');
-    }
-    Place { path: error.instance_path().as_str().to_owned(), reason: error.masked_with(quoted).to_string() }
+    let value = error.instance().to_string();
+    let reason = error.masked_with(shortened(&value, LONGEST_VALUE)).to_string();
+    Place { path: error.instance_path().as_str().to_owned(), reason }
 }

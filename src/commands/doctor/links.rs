@@ -1,7 +1,10 @@
 //! The links of `memlatch install`, and what stands in their place.
 
 use super::{Check, Findings, quoted};
-use crate::{commands::install, settings};
+use crate::{
+    commands::install,
+    settings::{self, Settings},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -35,16 +38,16 @@ enum Role {
 
 /// Looks at the directories on the PATH and at the usual one, at those that were named, at `scripts` below the base
 /// directory, and where memlatch was called.
-pub fn check(named: &[PathBuf], base: Option<&Path>, findings: &mut Findings) {
+pub fn check(named: &[PathBuf], base: Option<&Path>, settings: &Settings, findings: &mut Findings) {
     let Ok(binary) = settings::own_program() else {
         let what = "cannot tell where memlatch itself lies, so its links were not looked at";
         return findings.note(Check::Links, what, None, "call it by its path");
     };
-    let called = settings::called_name().and_then(|name| Some(name.parent()?.to_owned()));
+    let called = settings.called_name().and_then(|name| Some(name.parent()?.to_owned()));
     let homes = named.iter().cloned().chain(called).chain(base.map(|base| base.join("scripts")));
     let homes: Vec<PathBuf> = homes.filter_map(|folder| real_folder(&folder)).collect();
-    let path: Vec<PathBuf> = settings::search_path().iter().filter_map(|folder| real_folder(folder)).collect();
-    let usual = settings::home().and_then(|home| real_folder(&home.join(install::USUAL_PLACE)));
+    let path: Vec<PathBuf> = settings.search_path().iter().filter_map(|folder| real_folder(folder)).collect();
+    let usual = settings.home().and_then(|home| real_folder(&home.join(install::USUAL_PLACE)));
     let mut seen = BTreeSet::new();
     let mut found_on_path = BTreeSet::new();
     let mut ours = 0;

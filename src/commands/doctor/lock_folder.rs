@@ -7,6 +7,7 @@ use super::{
 use crate::{
     lock::{Event, Observer, belonging, folder::Folder},
     process, sandbox,
+    settings::Settings,
 };
 use std::{
     fs::{self, File},
@@ -18,12 +19,12 @@ use std::{
 const ELSEWHERE: &str = "keep the files and AICONFIG_PATH where locks work: on a disk of this machine if it alone uses the \
                          files, otherwise on NFSv4 or SMB with a lock service";
 
-pub fn check(path: &Path, findings: &mut Findings) {
+pub fn check(path: &Path, settings: &Settings, findings: &mut Findings) {
     match Folder::at(path.to_owned()).exists(&Silent) {
         Ok(true) => {
             access(path, findings);
             strangers(path, findings);
-            place(path, findings);
+            place(path, settings, findings);
         }
         Ok(false) => match path.ancestors().skip(1).find(|above| above.is_dir()) {
             Some(above) => {
@@ -32,7 +33,7 @@ pub fn check(path: &Path, findings: &mut Findings) {
                     "the lock folder does not exist yet; the first lock makes it",
                     Some(path),
                 );
-                place(above, findings);
+                place(above, settings, findings);
             }
             None => findings.problem(
                 Check::LockFolder,
@@ -97,7 +98,7 @@ fn strangers(path: &Path, findings: &mut Findings) {
 }
 
 /// On what the folder lies, and whether locks work there. `at` is the folder, or the one that it will be made in.
-fn place(at: &Path, findings: &mut Findings) {
+fn place(at: &Path, settings: &Settings, findings: &mut Findings) {
     let system = File::open(at).ok().and_then(|at| process::file_system(&at));
     let name = system.as_ref().map_or("an unknown file system", |system| &system.name);
     match self_test::run(at) {
@@ -114,7 +115,7 @@ fn place(at: &Path, findings: &mut Findings) {
         }
         Verdict::NoFile(error) => {
             let what = format!("no file can be made there: {error}");
-            let remedy = sandbox::advice(at, &error).unwrap_or_else(|| usual_remedy(&error).to_owned());
+            let remedy = sandbox::advice(at, &error, settings).unwrap_or_else(|| usual_remedy(&error).to_owned());
             findings.problem(Check::LockFolder, what, Some(at), remedy);
         }
     }

@@ -1,10 +1,7 @@
 //! Locks of the dead, and locks whose holders cannot be judged.
 
 use super::{Check, Findings, quoted};
-use crate::{
-    commands::facts::status_of,
-    lock::{census::Sighting, holder::State},
-};
+use crate::lock::{census::Sighting, holder::State};
 use std::path::Path;
 
 pub fn check(sightings: &[Sighting], findings: &mut Findings) {
@@ -14,13 +11,13 @@ pub fn check(sightings: &[Sighting], findings: &mut Findings) {
         match &sighting.state {
             State::Alive => {}
             State::Dead(_) => {
-                let what = format!("a stale lock, {}; the next to lock the file takes it over", status_of(sighting));
+                let what = format!("a stale lock, {}; the next to lock the file takes it over", sighting.described());
                 findings.note(Check::Locks, what, Some(place), "file-lock cleanup");
             }
             State::Unknown(_) => {
                 let what = format!(
                     "a lock that counts as held, {}; look there whether its holder lives, and end the lock if it does not",
-                    status_of(sighting)
+                    sighting.described()
                 );
                 let named = target.unwrap_or(Path::new(sighting.id.as_str()));
                 let remedy = format!("file-lock release --force {}", quoted(named));

@@ -1,14 +1,13 @@
 //! Whether the kernel's locks exclude in a folder: two open files of this process, and one of another process.
 
 use crate::{
-    commands::Exit,
     failure::Failure,
     lock::{
         belonging::Belonging,
         guard::{self, Mode},
         info::new_token,
     },
-    report::Console,
+    outcome::Outcome,
     request, settings,
 };
 use std::{
@@ -117,8 +116,8 @@ fn asked(path: &Path, expected: &str, otherwise: &str) -> Result<(), String> {
     }
 }
 
-/// Answers as the second process: prints which locks on `file` it was granted.
-pub fn second_process(file: &Path, console: &Console) -> Result<Exit, Failure> {
+/// Answers as the second process: tells which locks on `file` it was granted.
+pub fn second_process(file: &Path) -> Result<Outcome, Failure> {
     let mut granted = String::new();
     for (mode, word) in [(Mode::Exclusive, "exclusive\n"), (Mode::Shared, "shared\n")] {
         let fresh = guard::open(file, Mode::Exclusive, None).map_err(Failure::failed)?;
@@ -126,8 +125,7 @@ pub fn second_process(file: &Path, console: &Console) -> Result<Exit, Failure> {
             granted.push_str(word);
         }
     }
-    console.data(|out| out.write_all(granted.as_bytes()))?;
-    Ok(Exit(0))
+    Ok(Outcome::Data(granted.into_bytes()))
 }
 
 #[cfg(test)]

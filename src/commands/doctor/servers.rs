@@ -1,17 +1,17 @@
 //! The entries of `memlatch install --mcp`, and of the memory server that `memlatch mcp --graph` takes the place of.
 
 use super::{Check, Findings};
-use crate::{mcp_entry::Client, settings};
+use crate::{mcp_entry::Client, settings::Settings};
 use std::{fs, path::Path};
 
 /// The reference memory server, which writes without a lock.
 const WITHOUT_LOCK: &str = "@modelcontextprotocol/server-memory";
 
 /// Looks at the files of the clients that are there.
-pub fn check(findings: &mut Findings) {
-    let Some(home) = settings::home() else { return };
+pub fn check(settings: &Settings, findings: &mut Findings) {
+    let Some(home) = settings.home() else { return };
     for client in Client::ALL {
-        let file = client.file(&home);
+        let file = client.file(home);
         let Ok(text) = fs::read_to_string(&file) else { continue };
         if text.contains(WITHOUT_LOCK) {
             let what =

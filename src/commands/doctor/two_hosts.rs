@@ -4,7 +4,7 @@
 //! second has to be refused that lock while the first lives, and to be granted it when the first has let go. What was
 //! seen then stands in the folder's `hosts`, for all who judge holders on other machines ([`crate::lock::hosts`]).
 
-use super::Exit;
+use super::Context;
 use crate::{
     failure::Failure,
     lock::{
@@ -14,10 +14,10 @@ use crate::{
         hosts::{self, Host, Proof},
         info::new_token,
     },
+    outcome::Outcome,
     process,
-    report::Console,
     request::Part,
-    settings,
+    sink::Note,
 };
 use memlatch_os::paths::{escape, shown};
 use serde_json::{Value, json};
@@ -40,15 +40,15 @@ const SILENCE: Duration = Duration::from_secs(5);
 const HAND_OVER: Duration = Duration::from_secs(90);
 
 /// Plays one side.
-pub fn run(part: Part, console: &Console) -> Result<Exit, Failure> {
-    let folder = Folder::at(settings::lock_folder()?);
-    folder.ensure(console)?;
+pub fn run(part: Part, context: Context<'_>) -> Result<Outcome, Failure> {
+    let folder = Folder::at(context.settings.lock_folder()?);
+    folder.ensure(context.sink.observer())?;
     let path = fs::canonicalize(folder.path())
         .map_err(|error| Failure::failed(format!("cannot look at '{}': {error}", shown(folder.path()))))?;
     let table = Table { folder: Folder::at(path) };
     match part {
-        Part::Hold => hold(&table, console),
-        Part::Probe => probe(&table, console),
+        Part::Hold => hold(&table, context),
+        Part::Probe => probe(&table, context),
     }
 }
 
@@ -107,7 +107,7 @@ impl Table {
     }
 }
 
-fn hold(table: &Table, console: &Console) -> Result<Exit, Failure> {
+fn hold(table: &Table, context: Context<'_>) -> Result<Outcome, Failure> {
     let mut offer = table.introduction()?;
     let lock = table.open_lock()?;
     if !guard::try_lock(&lock, Mode::Exclusive).map_err(cannot("lock", &table.path("guard")))? {
@@ -116,10 +116,7 @@ fn hold(table: &Table, console: &Console) -> Result<Exit, Failure> {
     let nonce = new_token();
     offer["nonce"] = json!(nonce);
     table.write("offer", &offer)?;
-    console.info(format_args!(
-        "holding a lock in '{}'; now run 'memlatch doctor --probe' on the other machine",
-        shown(table.folder.path())
-    ));
+    context.sink.note(Note::Holding(table.folder.path()));
     let mut lock = Some(lock);
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
@@ -136,9 +133,7 @@ fn hold(table: &Table, console: &Console) -> Result<Exit, Failure> {
             }
             Some("proven") => {
                 clear(table);
-                console
-                    .ok(format_args!("locks exclude between this machine and host {}", text(answer.as_ref(), "host")));
-                return Ok(Exit(0));
+                return Ok(Outcome::Proven(text(answer.as_ref(), "host")));
             }
             _ => {}
         }
@@ -154,7 +149,7 @@ fn hold(table: &Table, console: &Console) -> Result<Exit, Failure> {
     )))
 }
 
-fn probe(table: &Table, console: &Console) -> Result<Exit, Failure> {
+fn probe(table: &Table, context: Context<'_>) -> Result<Outcome, Failure> {
     let mut answer = table.introduction()?;
     let Some(offer) = table.read("offer") else {
         return Err(Failure::failed(format!(
@@ -195,11 +190,11 @@ fn probe(table: &Table, console: &Console) -> Result<Exit, Failure> {
             )));
         }
     }
-    conclude(table, &offer, &answer, console)?;
+    conclude(table, &offer, &answer, context)?;
     answer["found"] = json!("proven");
     table.write("answer", &answer)?;
     differing_places(&offer, &answer)?;
-    Ok(Exit(0))
+    Ok(Outcome::Nothing)
 }
 
 /// Whether the other side still writes.
@@ -215,7 +210,7 @@ fn is_alive(table: &Table, offer: &Value) -> bool {
 }
 
 /// Writes down what was seen, if it can be of use.
-fn conclude(table: &Table, offer: &Value, answer: &Value, console: &Console) -> Result<(), Failure> {
+fn conclude(table: &Table, offer: &Value, answer: &Value, context: Context<'_>) -> Result<(), Failure> {
     let word = |side: &Value, member: &str| side[member].as_str().unwrap_or_default().to_owned();
     if offer["mount"] != answer["mount"] {
         return Err(Failure::failed(format!(
@@ -229,12 +224,7 @@ fn conclude(table: &Table, offer: &Value, answer: &Value, console: &Console) -> 
     let host = |side: &Value| Host { name: word(side, "host"), folder: word(side, "folder").into() };
     let proof = Proof { seen: process::wall_clock(), mount: word(offer, "mount"), hosts: [host(offer), host(answer)] };
     hosts::add(&table.folder, &proof).map_err(cannot("write", &table.folder.path().join(hosts::FILE_NAME)))?;
-    console.ok(format_args!(
-        "locks exclude between host {} and this machine, on {}; what a dead holder on another machine leaves is taken over \
-         from now on",
-        text(Some(offer), "host"),
-        text(Some(offer), "mount"),
-    ));
+    context.sink.note(Note::Proven { host: &text(Some(offer), "host"), mount: &text(Some(offer), "mount") });
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::natives::{Outcome, fail};
 use crate::document::to_text;
 use crate::value::Value;
+use memlatch_os::text::in_quotes;
 use std::{borrow::Cow, fmt::Write};
 
 fn text(v: &Value) -> String {
@@ -94,7 +95,7 @@ pub fn sh(v: Value) -> Outcome {
     let mut words = Vec::new();
     for item in &items {
         words.push(match item {
-            Value::String(s) => format!("'{}'", without_nul(&s.replace('\'', "'\\''"))),
+            Value::String(s) => in_quotes(&without_nul(s)),
             Value::Array(_) | Value::Object(_) | Value::Raw(_) => {
                 return item.fail_alone("can not be escaped for shell");
             }

@@ -1,24 +1,35 @@
-//! How the outputs of a filter are printed.
+//! Values as they are printed, such as the outputs of a filter.
 
 use crate::{
     document::{self, colors::Colors},
     filter::Value,
-    request::{Strings, Style},
+    outcome::Values,
+    request::{OutputStyle, Strings},
 };
 use std::io::{self, Write};
+
+/// As jq has it where the status is asked for: 4 if there was no value, 1 if the last was false or null.
+pub fn status(values: &Values) -> u8 {
+    match values.last_is_true {
+        _ if !values.asks_for_status => 0,
+        None => 4,
+        Some(false) => 1,
+        Some(true) => 0,
+    }
+}
 
 /// Begins each output of a sequence, see RFC 7464.
 const RECORD_SEPARATOR: &[u8] = b"\x1e";
 
 /// Prints values in one style.
 pub struct Printer {
-    style: Style,
+    style: OutputStyle,
     /// `None`: without colour.
     colors: Option<Colors>,
 }
 
 impl Printer {
-    pub fn new(style: Style, colors: Option<Colors>) -> Self {
+    pub fn new(style: OutputStyle, colors: Option<Colors>) -> Self {
         Printer { style, colors }
     }
 

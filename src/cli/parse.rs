@@ -10,32 +10,31 @@ use crate::{
     commands::condition,
     document::{Indent, Layout},
     failure::Failure,
-    filter::Access,
     lock::{Wait, lease::Terms},
     multicall::{Call, Tool},
     replace::{Durability, Keep},
     request::{
-        Acquire, Answer, Binding, Change, Condition, Content, Effect, Input, Listing, Positional, Program, Read,
-        Release, Request, SchemaOf, Show, Source, Strings, Style, Update, With, Write,
+        Acquire, Answer, Binding, Change, Condition, Content, Effect, FilterSpec, InputMode, Listing, OutputStyle,
+        Positional, Read, Release, Request, SchemaOf, Show, Source, Strings, Update, With, Write,
     },
     revision::Expected,
-    settings,
+    settings::{self, Settings},
 };
 use clap::ArgMatches;
-use std::{ffi::OsString, mem::ManuallyDrop, path::Path, time::Duration};
+use std::{borrow::Cow, ffi::OsString, mem::ManuallyDrop, path::Path, time::Duration};
 
 /// Finds out what a command line asks for.
-pub fn parse(call: Call) -> Result<Request, Failure> {
-    if let (None, Some(request)) = (call.tool, own::between_processes(&call.words)) {
+pub fn parse(call: Call<'_>, settings: &Settings) -> Result<Request, Failure> {
+    if let (None, Some(request)) = (call.tool, own::between_processes(call.words)) {
         return Ok(request);
     }
-    if let (None | Some(Tool::FileLock), []) = (call.tool, call.words.as_slice()) {
+    if let (None | Some(Tool::FileLock), []) = (call.tool, call.words) {
         return Err(Failure::usage(format!("the command is missing\n\n{}", own::help_on(call.tool, &[])?.trim_end())));
     }
     let words = match call.tool {
         Some(Tool::FileLock) => mark_command(call.words),
         Some(Tool::MemoryRead | Tool::MemoryUpdate) => mark_filters(call.tool, call.words),
-        _ => call.words,
+        _ => Cow::Borrowed(call.words),
     };
     // What is wrong with a command line, only the whole definition can say.
     let matches = match find(call.tool, Options::In(&words), &words).or_else(|_| find(call.tool, Options::All, &words))
@@ -46,15 +45,15 @@ pub fn parse(call: Call) -> Result<Request, Failure> {
         }
         Err(error) => return Ok(Request::Text(error.render().to_string())),
     };
-    request(call.tool, &matches).map_err(|failure| or_detached_number(&words, failure))
+    request(call.tool, &matches, settings).map_err(|failure| or_detached_number(&words, failure))
 }
 
-fn request(tool: Option<Tool>, matches: &ArgMatches) -> Result<Request, Failure> {
+fn request(tool: Option<Tool>, matches: &ArgMatches, settings: &Settings) -> Result<Request, Failure> {
     match tool {
-        Some(Tool::FileLock) => file_lock_request(matches),
-        Some(Tool::MemoryUpdate) => Ok(Request::Update(Box::new(update_request(matches)?))),
-        Some(Tool::MemoryRead) => Ok(Request::Read(Box::new(read_request(matches)?))),
-        Some(Tool::AtomicWrite) => Ok(Request::Write(write_request(matches)?)),
+        Some(Tool::FileLock) => file_lock_request(matches, settings),
+        Some(Tool::MemoryUpdate) => Ok(Request::Update(Box::new(update_request(matches, settings)?))),
+        Some(Tool::MemoryRead) => Ok(Request::Read(Box::new(read_request(matches, settings)?))),
+        Some(Tool::AtomicWrite) => Ok(Request::Write(write_request(matches, settings)?)),
         None => own::request(matches),
     }
 }
@@ -86,16 +85,16 @@ fn or_detached_number(words: &[OsString], failure: Failure) -> Failure {
     })
 }
 
-fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
+fn file_lock_request(matches: &ArgMatches, settings: &Settings) -> Result<Request, Failure> {
     let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
     Ok(match name {
         "acquire" => Request::Acquire(Acquire {
             file: one(matches, "file"),
-            wait: wait(matches)?,
+            wait: wait(matches, settings)?,
             terms: Terms {
                 owner: match value::<String>(matches, "owner") {
                     Some(text) => Some(settings::owner("--owner", &text)?),
-                    None => settings::lock_owner()?,
+                    None => settings.lock_owner()?,
                 },
                 ttl: ttl(matches)?,
             },
@@ -103,13 +102,13 @@ fn file_lock_request(matches: &ArgMatches) -> Result<Request, Failure> {
         }),
         "release" => Request::Release(Release {
             lock: one(matches, "lock"),
-            wait: wait(matches)?,
+            wait: wait(matches, settings)?,
             force: flag(matches, "force"),
         }),
         "with" => Request::With(With {
             files: many(matches, "files"),
             command: many(matches, "command"),
-            wait: wait(matches)?,
+            wait: wait(matches, settings)?,
             client: value(matches, "client"),
             conflict_code: value(matches, "conflict-exit-code"),
         }),
@@ -140,9 +139,9 @@ fn only_one_of(matches: &ArgMatches, options: &[&str]) -> Result<(), Failure> {
 /// Marks where the command of `with` begins, in the form without `--`: behind the first file.
 ///
 /// Everything behind that mark belongs to the command, whatever it looks like.
-fn mark_command(mut words: Vec<OsString>) -> Vec<OsString> {
+fn mark_command(words: &[OsString]) -> Cow<'_, [OsString]> {
     if words.first().is_none_or(|word| word != "with") || words.iter().any(|word| word == "--") {
-        return words;
+        return Cow::Borrowed(words);
     }
     let skip_options = |mut at: usize| {
         while let Some(word) = words.get(at).map(|word| word.to_string_lossy()) {
@@ -156,10 +155,12 @@ fn mark_command(mut words: Vec<OsString>) -> Vec<OsString> {
     };
     // Options between the file and the command still belong to `with`.
     let at = skip_options(skip_options(1) + 1);
-    if at < words.len() {
-        words.insert(at, "--".into());
+    if at >= words.len() {
+        return Cow::Borrowed(words);
     }
-    words
+    let mut words = words.to_vec();
+    words.insert(at, "--".into());
+    Cow::Owned(words)
 }
 
 /// The options that only a filter can heed.
@@ -175,7 +176,7 @@ fn refuse_filter_options(matches: &ArgMatches) -> Result<(), Failure> {
     }
 }
 
-fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
+fn update_request(matches: &ArgMatches, settings: &Settings) -> Result<Update, Failure> {
     for preview in ["dry-run", "diff"] {
         only_one_of(matches, &[preview, "print-revision", "json"])?;
     }
@@ -191,7 +192,7 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
             Change::Function(name)
         }
         None => {
-            let program = program(matches, words.filter, words.positional)?.ok_or_else(|| {
+            let program = filter_spec(matches, words.filter, words.positional, settings)?.ok_or_else(|| {
                 Failure::usage("the filter is missing; say what to change, for example '.count += 1'")
             })?;
             if flag(matches, "append") { Change::Append(program) } else { Change::Filter(program) }
@@ -212,19 +213,19 @@ fn update_request(matches: &ArgMatches) -> Result<Update, Failure> {
         },
         schema: schema(matches),
         durability: durability(matches),
-        wait: wait(matches)?,
+        wait: wait(matches, settings)?,
         client: value(matches, "client"),
         layout: layout(matches),
     })
 }
 
-fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
+fn read_request(matches: &ArgMatches, settings: &Settings) -> Result<Read, Failure> {
     only_one_of(matches, &["raw", "revision", "with-revision"])?;
     let words = sort_words(matches, usize::from(!matches.contains_id("from-file")), true)?;
-    let program = program(matches, words.filter, words.positional)?;
+    let filter = filter_spec(matches, words.filter, words.positional, settings)?;
     let files = [vec![words.file], words.more_files].concat();
     let style = style(matches)?;
-    let input = Input {
+    let input = InputMode {
         raw: flag(matches, "raw-input"),
         stream: flag(matches, "stream"),
         slurp: flag(matches, "slurp"),
@@ -235,17 +236,17 @@ fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
     }
     let status_from_output = flag(matches, "exit-status");
     let with_revision = flag(matches, "with-revision");
-    if with_revision && (files.len() > 1 || input != Input::default()) {
+    if with_revision && (files.len() > 1 || input != InputMode::default()) {
         return Err(Failure::usage(
             "--with-revision is about one file and its whole content; leave out other files and input options",
         ));
     }
-    let is_asked_for_more = Style { layout: Layout::default(), ..style } != Style::default()
-        || input != Input::default()
+    let is_asked_for_more = OutputStyle { layout: Layout::default(), ..style } != OutputStyle::default()
+        || input != InputMode::default()
         || status_from_output
         || with_revision
         || files[0] == Path::new("-");
-    let show = match (program, flag(matches, "raw"), flag(matches, "revision")) {
+    let show = match (filter, flag(matches, "raw"), flag(matches, "revision")) {
         (None, false, true) => Show::Revision,
         (Some(_), _, true) => {
             return Err(Failure::usage("--revision prints the revision alone; with a filter say --with-revision"));
@@ -257,14 +258,17 @@ fn read_request(matches: &ArgMatches) -> Result<Read, Failure> {
             ));
         }
         (None, false, false) if !is_asked_for_more => Show::Content(style),
-        (program, false, false) => {
-            Show::Filtered { program: program.unwrap_or_else(Program::identity), style, status_from_output, input }
-        }
+        (filter, false, false) => Show::Filtered {
+            filter: filter.unwrap_or_else(|| FilterSpec::identity(settings.access())),
+            style,
+            status_from_output,
+            input,
+        },
     };
-    Ok(Read { files, show, with_revision, locked: !flag(matches, "no-lock"), wait: wait(matches)? })
+    Ok(Read { files, show, with_revision, locked: !flag(matches, "no-lock"), wait: wait(matches, settings)? })
 }
 
-fn style(matches: &ArgMatches) -> Result<Style, Failure> {
+fn style(matches: &ArgMatches) -> Result<OutputStyle, Failure> {
     only_one_of(matches, &["join-output", "raw-output0"])?;
     only_one_of(matches, &["color-output", "monochrome-output"])?;
     let is_set = |name| flag(matches, name);
@@ -279,10 +283,10 @@ fn style(matches: &ArgMatches) -> Result<Style, Failure> {
         (_, true) => Some(false),
         _ => None,
     };
-    Ok(Style { layout: layout(matches), strings, ascii: is_set("ascii-output"), color, sequence: is_set("seq") })
+    Ok(OutputStyle { layout: layout(matches), strings, ascii: is_set("ascii-output"), color, sequence: is_set("seq") })
 }
 
-fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
+fn write_request(matches: &ArgMatches, settings: &Settings) -> Result<Write, Failure> {
     for other in ["restore", "no-lock", "if-revision"] {
         only_one_of(matches, &["base", other])?;
     }
@@ -306,28 +310,29 @@ fn write_request(matches: &ArgMatches) -> Result<Write, Failure> {
         backup: backup(matches),
         locked: !flag(matches, "no-lock"),
         durability: durability(matches),
-        wait: wait(matches)?,
+        wait: wait(matches, settings)?,
         client: value(matches, "client"),
     })
 }
 
-fn program(
+fn filter_spec(
     matches: &ArgMatches,
     filter: Option<String>,
     positional: Vec<Positional>,
-) -> Result<Option<Program>, Failure> {
+    settings: &Settings,
+) -> Result<Option<FilterSpec>, Failure> {
     let source = match (value(matches, "from-file"), filter) {
         (Some(file), _) => Source::File(file),
         (None, Some(filter)) => Source::Text(filter),
         (None, None) => return Ok(None),
     };
-    Ok(Some(Program {
+    Ok(Some(FilterSpec {
         source,
         libraries: many(matches, "library-path"),
         named: named(matches)?,
         positional,
         time_limit: seconds(matches, "eval-timeout")?,
-        access: Access::default(),
+        access: settings.access(),
     }))
 }
 
@@ -397,12 +402,12 @@ fn durability(matches: &ArgMatches) -> Durability {
     if flag(matches, "no-sync") { Durability::Unsynced } else { Durability::Synced }
 }
 
-fn wait(matches: &ArgMatches) -> Result<Wait, Failure> {
+fn wait(matches: &ArgMatches, settings: &Settings) -> Result<Wait, Failure> {
     let timeout = match seconds(matches, "timeout")? {
         Some(timeout) => timeout,
-        None => settings::lock_timeout()?,
+        None => settings.lock_timeout()?,
     };
-    Ok(Wait { timeout, retry: settings::lock_retry()? })
+    Ok(Wait { timeout, retry: settings.lock_retry()? })
 }
 
 /// A lease of no time would be over before its ID is printed.
@@ -458,7 +463,7 @@ mod tests {
             let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
             let meant = |options| {
                 let matches = find(Some(tool), options, &words).map_err(|error| error.kind());
-                matches.map(|matches| match request(Some(tool), &matches) {
+                matches.map(|matches| match request(Some(tool), &matches, &Settings::default()) {
                     Ok(request) => format!("{request:?}"),
                     Err(failure) => failure.to_string(),
                 })

@@ -2,12 +2,12 @@
 
 use crate::{
     document,
-    failure::Failure,
-    filter::{self, Bindings, Filter, InputName, Value},
-    request::{Binding, Positional, Program, Source},
+    failure::{Failure, Kind},
+    filter::{self, Access, Bindings, Filter, InputName, Value},
+    request::{Binding, FilterSpec, Positional, Source},
 };
 use memlatch_os::paths::shown;
-use std::{fs, ops::ControlFlow, path::Path, process, sync::mpsc, thread, time::Duration};
+use std::{fmt, fs, ops::ControlFlow, path::Path, process, sync::mpsc, thread, time::Duration};
 
 /// A compiled filter with its variables.
 pub struct Ready {
@@ -15,14 +15,14 @@ pub struct Ready {
     time_limit: Option<Duration>,
 }
 
-/// Reads what the program needs and compiles it. No lock is held yet. `input_name` is what `input_filename` is to give.
-pub fn prepare(program: &Program, input_name: InputName) -> Result<Ready, Failure> {
-    let (text, file) = match &program.source {
+/// Reads what the filter needs and compiles it. No lock is held yet. `input_name` is what `input_filename` is to give.
+pub fn prepare(spec: &FilterSpec, input_name: InputName) -> Result<Ready, Failure> {
+    let (text, file) = match &spec.source {
         Source::Text(text) => (text.clone(), None),
         Source::File(file) => (read_text(file, "the filter")?, Some(file.clone())),
     };
-    let named = program.named.iter().map(|(name, binding)| Ok((name.clone(), value_of(name, binding)?)));
-    let positional = program.positional.iter().map(|argument| match argument {
+    let named = spec.named.iter().map(|(name, binding)| Ok((name.clone(), value_of(name, binding)?)));
+    let positional = spec.positional.iter().map(|argument| match argument {
         Positional::Text(text) => Ok(Value::from(text.clone())),
         Positional::Json(json) => parse_json(json, "--jsonargs"),
     });
@@ -30,10 +30,10 @@ pub fn prepare(program: &Program, input_name: InputName) -> Result<Ready, Failur
         named: named.collect::<Result<_, Failure>>()?,
         positional: positional.collect::<Result<_, Failure>>()?,
     };
-    let libraries = program.libraries.clone();
-    let access = program.access.clone();
+    let libraries = spec.libraries.clone();
+    let access = spec.access.clone();
     let filter = filter::compile(filter::Program { text, file, libraries, bindings, input_name, access })?;
-    Ok(Ready { filter, time_limit: program.time_limit })
+    Ok(Ready { filter, time_limit: spec.time_limit })
 }
 
 impl Ready {
@@ -79,13 +79,41 @@ const MANY: u64 = 1_000_000;
 
 /// What jq's `--stream` makes of documents: each leaf with its path, and where each array and object ends.
 pub fn parts(documents: Vec<Value>) -> Result<Vec<Value>, Failure> {
-    let stream = filter::compile(filter::Program { text: "tostream".to_owned(), ..Default::default() })?;
+    let stream = filter::compile(filter::Program {
+        text: "tostream".to_owned(),
+        file: None,
+        libraries: Vec::new(),
+        bindings: Bindings::default(),
+        input_name: InputName::default(),
+        access: Access::none(),
+    })?;
     let mut parts = Vec::new();
     stream.run(filter::Input::Each(Box::new(documents.into_iter())), &mut |part| {
         parts.push(part);
         ControlFlow::Continue(())
     })?;
     Ok(parts)
+}
+
+/// A filter that was stopped.
+#[derive(Debug)]
+pub struct TimeIsUp {
+    pub limit: Duration,
+}
+
+impl fmt::Display for TimeIsUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = self.limit.as_secs_f64();
+        write!(f, "the filter ran longer than --eval-timeout {limit}; nothing has changed")
+    }
+}
+
+impl std::error::Error for TimeIsUp {}
+
+impl From<TimeIsUp> for Failure {
+    fn from(error: TimeIsUp) -> Self {
+        Failure { kind: Kind::Failed, cause: error.into() }
+    }
 }
 
 /// Does `work`. Once `limit` is over, it calls `give_up` and ends the process.
@@ -98,10 +126,7 @@ fn watched<T>(
     thread::scope(|scope| {
         let clock = move || {
             if let Err(mpsc::RecvTimeoutError::Timeout) = clock.recv_timeout(limit) {
-                let failure = Failure::failed(format!(
-                    "the filter ran longer than --eval-timeout {}; nothing has changed",
-                    limit.as_secs_f64()
-                ));
+                let failure = Failure::from(TimeIsUp { limit });
                 give_up(&failure);
                 #[expect(clippy::disallowed_methods, reason = "nothing else stops a filter whose time is up")]
                 process::exit(failure.kind.exit_code().into());

@@ -1,0 +1,114 @@
+//! Why a write was refused although nothing is wrong with it: the file is not what the writer has read.
+
+use crate::{
+    lock::info::utc,
+    outcome::Conflict,
+    revision::{Expected, Revision},
+};
+use memlatch_os::{
+    paths::{quoted, shown},
+    text::shortened,
+};
+use std::{fmt, path::PathBuf};
+
+/// How much of a value is told.
+const LONGEST: usize = 60;
+
+/// A write that was refused.
+#[derive(Debug)]
+pub struct Refusal {
+    /// As it was named.
+    pub file: PathBuf,
+    pub cause: Cause,
+    /// Whether the writer is a program that asked for JSON.
+    pub as_json: bool,
+}
+
+/// What is otherwise than the writer thought.
+#[derive(Debug)]
+pub enum Cause {
+    /// There is no file any more.
+    Gone { expected: Expected },
+    /// There is a file where none was expected.
+    Exists(Found),
+    /// The file has changed since this revision.
+    Changed { expected: Expected, found: Found },
+    /// There is no file any more that the new content could be merged with.
+    GoneSinceBase,
+    /// What others have changed since the base cannot be put together with the new content.
+    Conflicts { now: Revision, conflicts: Vec<Conflict> },
+    /// What the new content was made from is not to be had any more.
+    BaseUnknown { expected: Expected },
+}
+
+/// What the file is instead.
+#[derive(Debug)]
+pub struct Found {
+    pub now: Revision,
+    /// When it was last written, in seconds since 1970.
+    pub written: Option<i64>,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.written {
+            Some(written) => write!(f, "{}, written {}", self.now, utc(written)),
+            None => self.now.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, word) = (shown(&self.file), quoted(&self.file));
+        let next = format!("read it again: memory-read {word} --with-revision");
+        match &self.cause {
+            Cause::Gone { expected } => {
+                write!(f, "'{file}' does not exist any more, and {expected} was expected; nothing has changed; {next}")
+            }
+            Cause::Exists(found) => {
+                write!(f, "'{file}' exists already, at revision {found}; nothing has changed; {next}")
+            }
+            Cause::Changed { expected, found } => write!(
+                f,
+                "'{file}' has changed since revision {expected}: it is at {found}; nothing has changed on disk; {next}, or \
+                 let memlatch merge a whole document: atomic-write {word} --base {expected}"
+            ),
+            Cause::GoneSinceBase => write!(f, "'{file}' does not exist any more; nothing has changed"),
+            Cause::Conflicts { conflicts, .. } => {
+                write!(f, "'{file}' has changed since the base, and {}", in_conflict(conflicts.len()))?;
+                f.write_str("; nothing has changed; read it again and decide")?;
+                conflicts.iter().try_for_each(|conflict| write!(f, "\n  {conflict}"))
+            }
+            Cause::BaseUnknown { expected } => write!(
+                f,
+                "revision {expected} is neither what '{file}' holds nor one of its backups, so there is nothing to merge from; \
+                 nothing has changed; read the file again, keep what you have read in a file and name that: --base BASEFILE, \
+                 or let every write leave backups: --backup=9"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// So many places are in conflict.
+pub fn in_conflict(count: usize) -> String {
+    if count == 1 { "one place is in conflict".to_owned() } else { format!("{count} places are in conflict") }
+}
+
+/// In one line.
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [base, ours, theirs] = [&self.base, &self.ours, &self.theirs].map(|side| brief(side.as_deref()));
+        let path = memlatch_os::paths::escape(self.path.as_bytes());
+        write!(f, "{path}: {} (base {base}, ours {ours}, theirs {theirs})", self.kind)
+    }
+}
+
+fn brief(json: Option<&str>) -> String {
+    json.map_or_else(
+        || "nothing".to_owned(),
+        |json| shortened(&memlatch_os::paths::escape(json.as_bytes()), LONGEST).into_owned(),
+    )
+}
