@@ -1,6 +1,6 @@
 //! Kinds of failure, and the one table of exit statuses. It knows the errors of the leaves; no leaf knows it.
 
-use crate::{document, filter, lock, refusal::Refusal, replace, schema, settings};
+use crate::{document, filter, lock, refusal::Stale, replace, schema, settings};
 use std::{fmt, io};
 
 /// What a script can tell apart. `docs/exit-codes.md` shows the same table.
@@ -103,9 +103,9 @@ impl From<lock::Error> for Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Failure { kind: Kind::Changed, cause: refusal.into() }
+impl From<Stale> for Failure {
+    fn from(stale: Stale) -> Self {
+        Failure { kind: Kind::Changed, cause: stale.into() }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Why a write was refused although nothing is wrong with it: the file is not what the writer has read.
+//! What a command refuses because the file is not what its user thought, as data: people and models are told in words of
+//! their own.
 
 use crate::{
     lock::info::utc,
@@ -14,9 +15,9 @@ use std::{fmt, path::PathBuf};
 /// How much of a value is told.
 const LONGEST: usize = 60;
 
-/// A write that was refused.
+/// A write over a content that the writer has not read.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Stale {
     /// As it was named.
     pub file: PathBuf,
     pub cause: Cause,
@@ -58,7 +59,7 @@ impl fmt::Display for Found {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, word) = (shown(&self.file), quoted(&self.file));
         let next = format!("read it again: memory-read {word} --with-revision");
@@ -90,7 +91,64 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Stale {}
+
+/// A file that is not there.
+#[derive(Debug)]
+pub struct Missing {
+    /// As it was named.
+    pub file: PathBuf,
+    /// Where a relative path was looked for: the script may have been started elsewhere than its author thought.
+    pub directory: Option<PathBuf>,
+    /// What to do about it on the command line.
+    pub remedy: &'static str,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}' does not exist", shown(&self.file))?;
+        if let Some(directory) = &self.directory {
+            write!(f, " in '{}'", shown(directory))?;
+        }
+        write!(f, "; {}", self.remedy)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// A new content of another type than the old, which throws the document away.
+#[derive(Debug)]
+pub struct OtherType {
+    pub file: PathBuf,
+    pub old: &'static str,
+    pub new: &'static str,
+    /// What was probably meant, on the command line.
+    pub advice: String,
+}
+
+impl OtherType {
+    /// What is wrong, without what to do about it.
+    pub fn described(&self) -> String {
+        let (old, new) = (with_article(self.old), with_article(self.new));
+        format!("'{}' holds {old}, and the new content is {new}; nothing has changed", shown(&self.file))
+    }
+}
+
+impl fmt::Display for OtherType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}, or if it is meant, add --allow-type-change", self.described(), self.advice)
+    }
+}
+
+impl std::error::Error for OtherType {}
+
+fn with_article(kind: &str) -> String {
+    match kind {
+        "array" | "object" => format!("an {kind}"),
+        "null" => kind.to_owned(),
+        _ => format!("a {kind}"),
+    }
+}
 
 /// So many places are in conflict.
 pub fn in_conflict(count: usize) -> String {

@@ -88,7 +88,7 @@ impl<'a> Console<'a> {
 
     /// Tells of a failure, unless there is nobody left to hear of it, and gives the exit status.
     pub fn fail(&self, failure: &Failure) -> u8 {
-        let answered = failure.cause.downcast_ref().map(|refusal| written::refused(refusal, self));
+        let answered = failure.cause.downcast_ref().map(|stale| written::refused(stale, self));
         if let Some(Err(failure)) = answered {
             return self.fail(&failure);
         }

@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     lock::target::Target,
     outcome::Conflict,
-    refusal::{Cause, Found, Refusal},
+    refusal::{Cause, Found, Stale},
     replace,
     request::{Answer, Base},
     revision::{Expected, Revision},
@@ -46,7 +46,7 @@ pub fn check(expected: &Expected, current: Option<&[u8]>, target: &Target, answe
 }
 
 fn refused(target: &Target, answer: Answer, cause: Cause) -> Failure {
-    Refusal { file: target.given.clone(), cause, as_json: answer == Answer::Json }.into()
+    Stale { file: target.given.clone(), cause, as_json: answer == Answer::Json }.into()
 }
 
 /// What a write over a base comes to.

@@ -9,11 +9,13 @@ use super::{
 };
 use crate::{
     document,
-    failure::Failure,
+    failure::{self, Failure},
     filter::{self, InputName, Value},
     lock::{self, Claim, Guard, info::Kind, target::Target},
     outcome::{Deed, Outcome, Preview, Written},
-    process, replace,
+    process,
+    refusal::OtherType,
+    replace,
     request::{Answer, Change, Effect, FilterSpec, Source, Update},
     revision::Hashing,
     settings::{self, Settings},
@@ -120,16 +122,13 @@ fn update(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
 /// Refuses a result that throws the document away: `.count` makes a number of it, and `.count == 1` a boolean.
 ///
 /// A document that is `null` holds nothing yet.
-pub fn refuse_change_of_type(old: Option<&str>, new: &Value, request: &Update) -> Result<(), Failure> {
+pub fn refuse_change_of_type(old: Option<&'static str>, new: &Value, request: &Update) -> Result<(), Failure> {
     let Some(old) = old.filter(|old| *old != new.kind() && *old != "null" && !request.may_change_type) else {
         return Ok(());
     };
-    let (file, old, new) = (shown(&request.file), with_article(old), with_article(new.kind()));
-    Err(Failure::failed(format!(
-        "'{file}' holds {old}, and the new content is {new}; nothing has changed; {}, or if it is meant, add \
-         --allow-type-change",
-        meant(&request.change, &request.file)
-    )))
+    let advice = meant(&request.change, &request.file);
+    let refused = OtherType { file: request.file.clone(), old, new: new.kind(), advice };
+    Err(Failure { kind: failure::Kind::Failed, cause: refused.into() })
 }
 
 /// What was probably meant by a change that gives a value of another type.
@@ -147,14 +146,6 @@ fn meant(change: &Change, file: &Path) -> String {
             format!("to look at a value: memory-read {} {}{whole}", quoted(file), quoted(Path::new(filter)))
         }
         _ => "the filter has to give the whole document, as '.count += 1' does and '.count + 1' does not".to_owned(),
-    }
-}
-
-fn with_article(kind: &str) -> String {
-    match kind {
-        "array" | "object" => format!("an {kind}"),
-        "null" => kind.to_owned(),
-        _ => format!("a {kind}"),
     }
 }
 

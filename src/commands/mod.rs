@@ -21,8 +21,9 @@ pub mod with;
 pub mod writing;
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, Kind},
     lock::{Guard, folder::Folder, target::Target},
+    refusal::Missing,
     settings::{self, Settings},
     sink::{Note, Sink},
 };
@@ -64,12 +65,11 @@ pub fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Fail
     }
 }
 
-/// There is no such file, and `remedy` is what to do about it. Of a relative path the place where it was looked for is told:
-/// the script may have been started elsewhere than its author thought.
-pub fn missing(target: &Target, remedy: &str) -> Failure {
-    let place = if target.given.is_relative() { settings::working_directory() } else { None };
-    let place = place.map_or_else(String::new, |place| format!(" in '{}'", shown(&place)));
-    Failure::failed(format!("'{}' does not exist{place}; {remedy}", shown(&target.given)))
+/// There is no such file, and `remedy` is what to do about it.
+pub fn missing(target: &Target, remedy: &'static str) -> Failure {
+    let directory = if target.given.is_relative() { settings::working_directory() } else { None };
+    let missing = Missing { file: target.given.clone(), directory, remedy };
+    Failure { kind: Kind::Failed, cause: missing.into() }
 }
 
 fn unreadable(target: &Target, error: &std::io::Error) -> Failure {

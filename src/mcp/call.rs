@@ -4,10 +4,10 @@
 //! whatever happens. It does what our commands do, in their words; the server has found the file and is confined to the
 //! directories that it serves, and so is this process.
 
+use super::words::in_words;
 use crate::{
     commands::{
-        self, Context, atomic_write, condition,
-        filtering::{self, TimeIsUp},
+        self, Context, atomic_write, condition, filtering,
         form::Form,
         inputs::{self, Text},
         lock_folder, memory_update, no_stack,
@@ -17,7 +17,6 @@ use crate::{
     filter::{self, Access, InputName, Value},
     lock::{self, Event, Observer},
     outcome::{Deed, Locks, Outcome, Written},
-    refusal::{Cause, Refusal, in_conflict},
     replace::Keep,
     report,
     request::{
@@ -28,7 +27,7 @@ use crate::{
     settings::Settings,
     sink::{Maker, Note, Sink},
 };
-use memlatch_os::{Fresh, paths::shown};
+use memlatch_os::Fresh;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::{
@@ -110,47 +109,6 @@ fn result(outcome: Outcome) -> serde_json::Value {
         _ => unreachable!("a write has no other outcome"),
     }
 }
-
-/// Why a call has failed, and which tool helps. What is not about our command line a model is told in the same words as
-/// people.
-fn in_words(failure: &Failure, settings: &Settings) -> String {
-    if let Some(TimeIsUp { limit }) = failure.cause.downcast_ref() {
-        let seconds = limit.as_secs();
-        return format!("the filter ran longer than the {seconds} seconds that it has here; nothing has changed");
-    }
-    let Some(Refusal { file, cause, .. }) = failure.cause.downcast_ref() else {
-        return report::in_words(failure, settings);
-    };
-    let file = shown(file);
-    match cause {
-        Cause::Gone { expected } => format!(
-            "'{file}' does not exist any more, and {expected} was expected; nothing has changed; memory_list names the files \
-             that there are"
-        ),
-        Cause::Exists(found) => {
-            format!("'{file}' exists already, at revision {found}; nothing has changed; {READ_AGAIN}")
-        }
-        Cause::Changed { expected, found } => format!(
-            "'{file}' has changed since revision {expected}: it is at {found}; nothing has changed on disk; {READ_AGAIN}"
-        ),
-        Cause::GoneSinceBase => format!("'{file}' does not exist any more; nothing has changed"),
-        Cause::Conflicts { conflicts, .. } => {
-            let lines: String = conflicts.iter().map(|conflict| format!("\n  {conflict}")).collect();
-            let places = in_conflict(conflicts.len());
-            format!(
-                "'{file}' has changed since the base, and {places}; nothing has changed; read it again with memory_read and \
-                 decide{lines}"
-            )
-        }
-        Cause::BaseUnknown { expected } => format!(
-            "revision {expected} is neither what '{file}' holds nor one of its backups, so there is nothing to merge from; \
-             nothing has changed; {READ_AGAIN}"
-        ),
-    }
-}
-
-const READ_AGAIN: &str = "memory_read gives what it holds and its revision, and memory_write merges a document that was \
-                          made from that";
 
 /// A call says nothing but its answer.
 struct Quiet<'a>(Context<'a>);

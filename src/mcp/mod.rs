@@ -10,6 +10,7 @@ mod protocol;
 mod roots;
 mod ticket;
 mod tools;
+mod words;
 
 use crate::{
     commands::{Context, lock_folder, own_program},

@@ -5,7 +5,7 @@ use crate::{
     diff,
     failure::Failure,
     outcome::{Deed, Preview, Written},
-    refusal::{Cause, Found, Refusal},
+    refusal::{Cause, Found, Stale},
 };
 use memlatch_os::paths::shown;
 use serde_json::json;
@@ -74,9 +74,9 @@ pub fn difference(Preview { file, old, new, .. }: &Preview) -> String {
 }
 
 /// What a program is told of a write that was refused, if it asked for JSON and there is something to tell.
-pub fn refused(refusal: &Refusal, console: &Console) -> Result<(), Failure> {
-    let answer = match &refusal.cause {
-        _ if !refusal.as_json => return Ok(()),
+pub fn refused(stale: &Stale, console: &Console) -> Result<(), Failure> {
+    let answer = match &stale.cause {
+        _ if !stale.as_json => return Ok(()),
         Cause::Gone { .. } => json!({ "status": "changed", "revision": "none" }),
         Cause::Exists(found) | Cause::Changed { found, .. } => {
             let Found { now, .. } = found;

@@ -191,6 +191,34 @@ fn a_document_made_from_what_was_read_is_merged_with_the_work_of_others() {
 }
 
 #[test]
+fn what_is_refused_is_told_in_terms_of_the_tools_not_of_the_command_line() {
+    let sandbox = with_memory();
+    let stale = json!({ "file": "x.json", "filter": ".n = 2", "if_revision": "000000000000" });
+    let told = |tool: &str, arguments: &Value| {
+        let result = one(&sandbox, SERVER, tool, arguments);
+        assert_eq!(result["isError"], true, "{result}");
+        result["content"][0]["text"].as_str().unwrap().to_owned()
+    };
+    let stale = told("memory_update", &stale);
+    let missing = told("memory_update", &json!({ "file": "new.json", "filter": ".n = 1" }));
+    let other_type = told("memory_update", &json!({ "file": "x.json", "filter": ".n" }));
+    let exists = told("memory_write", &json!({ "file": "x.json", "content": "{}", "base_revision": "none" }));
+    for (text, tool) in
+        [(stale, "memory_read"), (missing, "memory_list"), (other_type, "memory_read"), (exists, "memory_write")]
+    {
+        assert!(text.contains(tool), "{text}");
+        for of_the_command_line in ["memory-", "atomic-write", "file-lock", " --", "[ERROR]", "[INFO]"] {
+            assert!(!text.contains(of_the_command_line), "{text}");
+        }
+    }
+    sandbox.write("memory/x.json", "{\n  \"n\": 1\n}\n");
+    let unchanged = json!({ "file": "x.json", "filter": ".", "dry_run": true });
+    let unchanged = one(&sandbox, SERVER, "memory_update", &unchanged);
+    assert_eq!(unchanged["structuredContent"], json!({ "status": "unchanged", "difference": "" }));
+    assert_eq!(unchanged["content"][0]["text"], "no change: 'x.json' would stay as it is");
+}
+
+#[test]
 fn a_call_that_waits_for_a_lock_holds_up_nothing_else_and_can_be_called_off() {
     let sandbox = with_memory();
     sandbox.write("memory/y.json", "{}\n");
