@@ -93,7 +93,7 @@ fn run_inside(guards: &[Guard], command: &[OsString], context: Context<'_>) -> R
         guard.inherit().map_err(|error| Failure::failed(format!("cannot pass on the lock: {error}")))?;
     }
     // From here on signals end the command, and the locks are given back after it.
-    let signals = Signals::hold().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
+    let signals = Signals::block().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
     let (program, arguments) = command.split_first().expect("the command line requires a command");
     let mut child = signals
         .spawn(Command::new(program).args(arguments).env(settings::INSIDE, tokens(guards, context.settings)))

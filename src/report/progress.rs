@@ -130,7 +130,7 @@ impl Observer for Console<'_> {
                     ));
                 }
             }
-            Event::FleetingOwner { target, owner, client } => self.info(format_args!(
+            Event::ShortLivedOwner { target, owner, client } => self.info(format_args!(
                 "the lease on '{}' ends with this command: its owner is PID {owner}, the shell that {client} started for it; for a lease over several commands add --owner client",
                 shown(target)
             )),

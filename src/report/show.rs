@@ -95,7 +95,7 @@ pub fn watch(look: &mut dyn FnMut() -> Result<Locks, Failure>, console: &Console
         ));
     };
     let interrupts =
-        Interrupts::hold().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
+        Interrupts::block().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
     let mut screen = Screen::open(&terminal).map_err(Failure::from_output)?;
     loop {
         let size = terminal.size();
@@ -107,7 +107,7 @@ pub fn watch(look: &mut dyn FnMut() -> Result<Locks, Failure>, console: &Console
         }
         screen.draw(&lines, size).map_err(Failure::from_output)?;
         match interrupts.wait(BETWEEN_FRAMES) {
-            Interrupt::Nothing | Interrupt::Resized => {}
+            Interrupt::TimedOut | Interrupt::Resized => {}
             Interrupt::Stop => {
                 drop(screen);
                 interrupts.suspend();

@@ -26,7 +26,7 @@ fn told(sandbox: &Sandbox, words: &[&str], status: i32) -> String {
 }
 
 #[test]
-fn a_number_behind_a_blank_is_shown_where_it_belongs() {
+fn a_number_after_a_blank_is_answered_with_the_right_form() {
     let sandbox = furnished();
     for (words, remedy) in [
         (&["memory-update", "a.json", ".a = 2", "--backup", "3"][..], "--backup=3"),
@@ -42,7 +42,7 @@ fn a_number_behind_a_blank_is_shown_where_it_belongs() {
 }
 
 #[test]
-fn a_value_that_cannot_be_is_told_with_what_could() {
+fn an_invalid_value_is_reported_with_the_valid_ones() {
     let sandbox = furnished();
     for (line, parts) in [
         ("memory-update a.json .a=2 --timeout -1", ["--timeout is '-1'", "number of seconds"]),
@@ -62,7 +62,7 @@ fn a_value_that_cannot_be_is_told_with_what_could() {
 }
 
 #[test]
-fn a_filter_in_the_place_of_the_file_is_no_mistake_in_the_filter() {
+fn swapping_file_and_filter_is_not_reported_as_an_error_in_the_filter() {
     let sandbox = furnished();
     sandbox.write("a.jsonl", "1\n");
     for tool in ["memory-update", "memory-read"] {
@@ -90,7 +90,7 @@ fn a_directory_is_not_taken_for_a_file() {
 }
 
 #[test]
-fn a_missing_file_is_told_with_the_place_where_it_was_looked_for() {
+fn a_missing_file_is_reported_with_the_path_that_was_tried() {
     let sandbox = furnished();
     let home = sandbox.path("").display().to_string();
     let home = home.trim_end_matches('/');
@@ -103,7 +103,7 @@ fn a_missing_file_is_told_with_the_place_where_it_was_looked_for() {
 }
 
 #[test]
-fn a_cause_is_told_in_words_alone() {
+fn the_cause_of_an_error_is_printed_without_its_number() {
     let sandbox = furnished();
     for (line, status) in [
         ("memory-read a.json . --slurpfile x nowhere.json", 1),
@@ -136,7 +136,7 @@ fn an_error_of_a_filter_names_the_file() {
 }
 
 #[test]
-fn what_is_not_json_is_told_with_the_backup_that_holds_it_still() {
+fn invalid_json_is_reported_with_the_backup_that_is_still_valid() {
     let sandbox = furnished();
     for words in
         [&["memory-read", "bad.json", ".a"][..], &["memory-read", "bad.json"], &["memory-update", "bad.json", ".a = 1"]]
@@ -162,7 +162,7 @@ fn a_tool_without_a_command_shows_its_help() {
 }
 
 #[test]
-fn options_stand_below_the_heading_of_what_they_are_about() {
+fn options_are_listed_below_their_heading() {
     let sandbox = Sandbox::new();
     for (tool, headings) in [
         ("memory-update", &["Options", "Filter", "Writing", "Output", "Revisions", "Locking"][..]),
@@ -189,7 +189,7 @@ fn options_stand_below_the_heading_of_what_they_are_about() {
 }
 
 #[test]
-fn a_stale_lock_is_told_in_the_scripts_words() {
+fn a_stale_lock_is_reported_in_the_words_of_the_scripts() {
     let sandbox = Sandbox::new();
     let pid = sandbox.dead_pid();
     sandbox.plant_script_lock("a.json", pid);

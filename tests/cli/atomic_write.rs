@@ -77,14 +77,14 @@ fn json_is_checked_by_name_or_on_demand() {
 }
 
 #[test]
-fn missing_folders_are_made_and_named() {
+fn missing_directories_are_made_and_named() {
     let sandbox = Sandbox::new();
     sandbox.line("atomic-write x/y/a.json").stdin("{}").succeeds().tells(["[INFO] ", "x/y"]);
     sandbox.holds("x/y/a.json", "{}\n");
 }
 
 #[test]
-fn refused_content_makes_no_folders() {
+fn refused_content_makes_no_directories() {
     let sandbox = Sandbox::new();
     sandbox.line("atomic-write x/y/a.json").stdin("{").ends(1);
     assert!(!sandbox.path("x").exists());
@@ -139,7 +139,7 @@ fn without_syncs_it_writes_all_the_same() {
 }
 
 #[test]
-fn a_name_without_a_folder_and_one_with_blanks_work() {
+fn a_bare_name_and_a_name_with_blanks_work() {
     let sandbox = Sandbox::new();
     for name in ["plain", " a b ", "ünï.json", "-dash"] {
         sandbox.call(["atomic-write", "--content", "1", "--", name]).succeeds();
@@ -148,7 +148,7 @@ fn a_name_without_a_folder_and_one_with_blanks_work() {
 }
 
 #[test]
-fn a_folder_in_the_way_is_named() {
+fn a_directory_in_the_way_is_named() {
     let sandbox = Sandbox::new();
     sandbox.write("file", "x");
     sandbox.line("atomic-write file/a.json").stdin("1").ends(1).refuses().tells(["file"]);

@@ -72,7 +72,7 @@ fn an_access_control_list_outlives_a_replacement() {
 }
 
 #[test]
-fn a_backup_lets_in_whom_the_file_lets_in() {
+fn a_backup_has_the_access_control_list_of_the_file() {
     let sandbox = with_file();
     let list = list(6, 4, 0, 4, 0);
     if give(&sandbox.path("a.json"), ACCESS, &list) {
@@ -82,7 +82,7 @@ fn a_backup_lets_in_whom_the_file_lets_in() {
 }
 
 #[test]
-fn a_default_list_of_the_directory_lets_nobody_into_an_old_file() {
+fn a_default_access_list_of_the_directory_does_not_open_a_private_file() {
     for line in WRITES {
         let sandbox = with_file();
         if !give(&sandbox.path(""), DEFAULT, &list(7, 6, 6, 6, 4)) {
@@ -143,7 +143,7 @@ fn an_attribute_that_cannot_be_kept_stops_the_write() {
 }
 
 #[test]
-fn other_names_keep_the_old_content_and_that_is_told_once() {
+fn hard_links_keep_the_old_content_and_that_is_reported_once() {
     for line in ["memory-update a.json .n=2", "atomic-write a.json --content 2", "atomic-write a.json --restore"] {
         let sandbox = with_file();
         fs::hard_link(sandbox.path("a.json"), sandbox.path("other.json")).unwrap();
@@ -155,7 +155,7 @@ fn other_names_keep_the_old_content_and_that_is_told_once() {
 }
 
 #[test]
-fn a_mount_of_a_single_file_is_named_and_costs_no_backup() {
+fn a_mount_of_a_single_file_is_reported_and_costs_no_backup() {
     if !rustix::process::geteuid().is_root() || !available("unshare") {
         eprintln!("SKIPPED: to mount takes root's rights");
         return;

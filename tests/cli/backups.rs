@@ -43,7 +43,7 @@ fn the_row_grows_to_its_length_and_then_loses_the_oldest() {
 }
 
 #[test]
-fn a_backup_without_a_number_is_the_newest_alone() {
+fn backup_without_a_number_keeps_only_the_newest() {
     let sandbox = with_row();
     write(&sandbox, "6", "--backup");
     assert_eq!(row(&sandbox), ["6", "5", "3", "2"]);
@@ -66,7 +66,7 @@ fn a_write_that_fails_costs_no_backup_however_often_it_is_tried() {
 }
 
 #[test]
-fn the_longest_name_that_a_backup_can_have_is_no_trouble() {
+fn the_longest_possible_backup_name_works() {
     let sandbox = Sandbox::new();
     // With `.bak` that is the 255 bytes of NAME_MAX.
     let name = format!("{}.json", "n".repeat(246));
@@ -78,7 +78,7 @@ fn the_longest_name_that_a_backup_can_have_is_no_trouble() {
 }
 
 #[test]
-fn a_shorter_row_leaves_what_is_behind_it_alone() {
+fn a_shorter_row_leaves_higher_numbers_alone() {
     let sandbox = with_row();
     write(&sandbox, "6", "--backup=2");
     assert_eq!(row(&sandbox), ["6", "5", "4", "2"]);
@@ -140,7 +140,7 @@ fn backups_keep_the_mode_each_file_had() {
 }
 
 #[test]
-fn what_is_in_the_way_of_a_backup_stops_the_write() {
+fn an_obstacle_to_a_backup_stops_the_write() {
     let sandbox = with_row();
     fs::remove_file(sandbox.path("a.json.bak.3")).unwrap();
     fs::create_dir(sandbox.path("a.json.bak.3")).unwrap();
@@ -194,7 +194,7 @@ fn a_restored_file_keeps_its_own_mode_and_its_link() {
 }
 
 #[test]
-fn a_file_that_is_gone_comes_back_with_the_mode_of_its_backup() {
+fn a_missing_file_is_restored_with_the_mode_of_its_backup() {
     let sandbox = Sandbox::new();
     write(&sandbox, "1", "--backup");
     fs::set_permissions(sandbox.path("a.json"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -251,7 +251,7 @@ fn a_missing_backup_is_an_error_that_lists_those_there_are() {
 }
 
 #[test]
-fn a_restore_reads_no_input_and_takes_no_other_content() {
+fn a_restore_reads_no_input_and_refuses_content() {
     let sandbox = with_row();
     let waiting = sandbox.line("atomic-write a.json --restore").start();
     // Its standard input is still open.

@@ -103,7 +103,7 @@ fn ten_thousand_levels_are_fine() {
 }
 
 #[test]
-fn a_short_text_of_many_levels_needs_no_more_stack_than_there_is() {
+fn a_short_text_of_many_levels_does_not_overflow_the_stack() {
     let sandbox = Sandbox::new();
     // The escape has to be printed in another way, so that the text is not copied as it is.
     sandbox.write("a.json", nested(2_000).replace('1', "\"\\u0041\""));
@@ -112,7 +112,7 @@ fn a_short_text_of_many_levels_needs_no_more_stack_than_there_is() {
 }
 
 #[test]
-fn more_depth_than_that_is_an_error_and_no_crash() {
+fn deeper_nesting_is_an_error_and_not_a_crash() {
     let sandbox = Sandbox::new();
     for depth in [10_100, 200_000] {
         sandbox.write("a.json", nested(depth));
@@ -137,7 +137,7 @@ fn a_deeply_nested_filter_does_not_crash() {
 }
 
 #[test]
-fn what_a_filter_makes_must_be_json_again() {
+fn the_result_of_a_filter_must_be_json() {
     let sandbox = Sandbox::new();
     sandbox.write("a.json", "{}");
     // As jq prints them: not a number is null, infinity the largest number.
@@ -148,7 +148,7 @@ fn what_a_filter_makes_must_be_json_again() {
 }
 
 #[test]
-fn little_address_space_and_no_more_threads_are_no_crash() {
+fn little_address_space_and_a_lack_of_threads_do_not_crash() {
     let sandbox = Sandbox::new();
     sandbox.write("a.json", "{\"n\":0}");
     // Address space for a small stack only (in KiB), and for none.

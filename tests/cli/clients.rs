@@ -78,7 +78,7 @@ fn a_lease_of_the_client_lasts_over_its_commands_and_ends_with_it() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_client_is_known_by_its_program_where_no_variable_tells() {
+fn a_client_without_a_variable_is_recognised_by_its_program() {
     for program in ["claude", "cursor", "Cursor", "cursor-agent", "codex", "gemini", "opencode"] {
         let sandbox = Sandbox::new();
         let client = Client::named(&sandbox, program);
@@ -121,7 +121,7 @@ fn of_nested_clients_the_nearest_is_meant() {
 }
 
 #[test]
-fn without_a_client_the_word_is_refused_and_says_what_to_do() {
+fn owner_client_is_refused_without_a_client_and_says_what_to_do() {
     let sandbox = Sandbox::new();
     for call in [
         sandbox.line("file-lock acquire a.json --owner client"),
@@ -150,7 +150,7 @@ fn a_variable_that_names_a_stranger_gives_it_nothing() {
     for pid in [sandbox.dead_pid().to_string(), stranger.id().to_string(), "1".into(), "0".into(), "-1".into()] {
         let refused = sandbox.line("file-lock acquire a.json --owner client").env("CLAUDE_PID", &pid).ends(1).refuses();
         if !matches!(pid.as_str(), "-1") {
-            refused.tells([format!("PID {pid} that claude-code tells")]);
+            refused.tells([format!("PID {pid}, which claude-code has set")]);
         }
         sandbox.is_free("a.json");
     }
@@ -224,7 +224,7 @@ fn acquire_is_silent_where_its_owner_stays_or_gives_the_lock_back() {
 }
 
 #[test]
-fn a_long_wait_in_a_client_tells_who_holds_the_lock_and_for_how_long_it_goes_on() {
+fn a_long_wait_in_a_client_names_the_holder_and_the_time_limit() {
     for mark in ["CLAUDECODE", "CURSOR_AGENT", "GEMINI_CLI", "CODEX_THREAD_ID", "OPENCODE", "AI_AGENT"] {
         let sandbox = Sandbox::new();
         let held =
@@ -243,7 +243,7 @@ fn a_long_wait_in_a_client_tells_who_holds_the_lock_and_for_how_long_it_goes_on(
 }
 
 #[test]
-fn a_very_long_wait_in_a_client_tells_that_it_goes_on() {
+fn a_very_long_wait_in_a_client_prints_reminders() {
     let sandbox = Sandbox::new();
     let held = sandbox.holder("a.json");
     let leased = sandbox.leaseholder("b.json");

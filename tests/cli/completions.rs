@@ -173,7 +173,7 @@ fn zsh_completes_all_names_when_the_script_is_sourced() {
 }
 
 #[test]
-fn zsh_completes_all_names_when_the_script_lies_in_fpath() {
+fn zsh_completes_all_names_if_the_script_is_in_fpath() {
     if !available("tmux") || !available("zsh") {
         return;
     }
@@ -190,7 +190,7 @@ fn zsh_completes_all_names_when_the_script_lies_in_fpath() {
 }
 
 #[test]
-fn zsh_says_what_is_missing_when_the_script_is_sourced_too_early() {
+fn zsh_says_what_is_missing_if_the_script_is_sourced_too_early() {
     if !available("zsh") {
         return;
     }

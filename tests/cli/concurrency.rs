@@ -84,7 +84,7 @@ fn twelve_waiters_for_one_stale_lock_take_turns() {
 }
 
 #[test]
-fn cleanup_in_a_loop_never_removes_a_lock_that_somebody_took() {
+fn cleanup_in_a_loop_never_removes_a_lock_that_was_just_taken() {
     let sandbox = Sandbox::new();
     let script = "until [ -e done ]; do file-lock cleanup || exit; done\n";
     let cleaners: Vec<Running> = (0..2).map(|_| sandbox.bash(script).start()).collect();
@@ -146,7 +146,7 @@ fn scripts_that_lock_by_mkdir_and_memlatch_exclude_one_another() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_guard_that_was_unlinked_while_somebody_waited_for_it_guards_nothing() {
+fn a_guard_that_was_unlinked_during_a_wait_excludes_nobody() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.locks_folder()).unwrap();
     let path = sandbox.locks_folder().join(format!("{}.guard", sandbox.lock_id("a.json")));
@@ -183,7 +183,7 @@ fn a_with_killed_by_sigkill_keeps_its_lock_until_its_command_ends() {
 }
 
 #[test]
-fn a_daemon_that_the_command_leaves_behind_keeps_nothing() {
+fn a_daemon_that_the_command_leaves_behind_does_not_keep_the_lock() {
     let sandbox = Sandbox::new();
     let command = "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!";
     let started = sandbox.call(["file-lock", "with", "a.json", "--", "sh", "-c", command]).succeeds().stdout();
@@ -193,7 +193,7 @@ fn a_daemon_that_the_command_leaves_behind_keeps_nothing() {
 }
 
 #[test]
-fn a_writer_killed_while_waiting_or_working_loses_nobody_elses_update() {
+fn a_writer_killed_while_waiting_or_working_loses_no_other_update() {
     let sandbox = Sandbox::new();
     sandbox.write("a.json", "{\"n\":0}");
     let script = "for n in {1..25}; do memory-update a.json '.n += 1' || exit; done\n";
@@ -230,7 +230,7 @@ fn waiters_are_served_about_evenly() {
 }
 
 #[test]
-fn a_try_without_waiting_does_not_fail_for_those_who_only_look() {
+fn a_try_without_waiting_does_not_fail_because_of_status_or_readers() {
     let sandbox = Sandbox::new();
     sandbox.write("a.json", r#"{"n":0}"#);
     let script = "touch go\n\

@@ -28,7 +28,7 @@ fn names_that_merely_resemble_a_tool_are_not_taken_for_it() {
 }
 
 #[test]
-fn without_a_tool_it_says_what_there_is() {
+fn without_a_tool_it_lists_the_tools() {
     let sandbox = Sandbox::new();
     sandbox.line("memlatch").ends(2).tells(TOOLS);
 }
@@ -77,7 +77,7 @@ fn install_puts_every_tool_there_under_both_names() {
 }
 
 #[test]
-fn install_without_a_directory_takes_the_usual_one_and_links_memlatch_itself() {
+fn install_without_a_directory_uses_the_default_and_also_links_memlatch() {
     let sandbox = Sandbox::new();
     let usual = sandbox.home().join(".local/bin");
     sandbox
@@ -131,7 +131,7 @@ fn install_with_force_renames_a_real_script() {
 }
 
 #[test]
-fn install_keeps_what_was_kept_before() {
+fn install_keeps_earlier_renamed_scripts() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("bin")).unwrap();
     sandbox.write("bin/file-lock.sh", "mine\n");
@@ -143,7 +143,7 @@ fn install_keeps_what_was_kept_before() {
 }
 
 #[test]
-fn install_makes_no_link_in_the_place_of_the_binary_itself() {
+fn install_does_not_replace_the_binary_with_a_link() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("bin")).unwrap();
     // By another process: a test beside this one may start a program while we had the copy open for writing, and what is

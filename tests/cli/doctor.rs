@@ -166,14 +166,14 @@ fn a_wait_that_outlasts_ai_clients_is_worth_a_note() {
 }
 
 #[test]
-fn a_relative_base_folder_excludes_nobody_elsewhere() {
+fn a_relative_base_directory_is_refused_because_it_excludes_nobody_elsewhere() {
     let sandbox = Sandbox::new();
     let found = examine_with(&sandbox, &[("AICONFIG_PATH", "notes")], &[]);
     assert!(text(found.only("environment", "problem"), "what").contains("'notes', a relative path"));
 }
 
 #[test]
-fn a_lock_folder_that_others_can_write_to_is_mended() {
+fn the_advice_for_a_lock_directory_that_others_can_write_to_works() {
     let sandbox = healthy();
     let allow = |mode| fs::set_permissions(sandbox.locks_folder(), fs::Permissions::from_mode(mode)).unwrap();
     allow(0o770);
@@ -190,12 +190,12 @@ fn a_lock_folder_that_others_can_write_to_is_mended() {
 }
 
 #[test]
-fn a_file_in_the_place_of_the_lock_folder_is_named() {
+fn a_file_in_place_of_the_lock_directory_is_named() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.aiconfig()).unwrap();
     fs::write(sandbox.locks_folder(), "").unwrap();
     let found = examine(&sandbox);
-    assert!(text(found.only("lock-folder", "problem"), "what").contains("not a folder"));
+    assert!(text(found.only("lock-folder", "problem"), "what").contains("not a directory"));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn the_kernels_locks_are_tried_where_they_lie() {
 }
 
 #[test]
-fn the_second_process_of_that_test_sees_what_is_locked() {
+fn the_second_process_of_the_self_test_sees_the_lock() {
     if !available("flock") {
         return;
     }
@@ -265,7 +265,7 @@ fn a_link_that_leads_nowhere_is_made_again() {
 }
 
 #[test]
-fn a_link_to_another_version_is_told_with_both() {
+fn a_link_to_another_version_is_reported_with_both_versions() {
     let sandbox = healthy();
     let scripts = sandbox.aiconfig().join("scripts");
     // By another process: what this one has open for writing cannot be run while a test beside it starts a program.
@@ -317,7 +317,7 @@ fn plant_lock(sandbox: &Sandbox, name: &str, info: &str) {
 }
 
 #[test]
-fn a_lock_that_cannot_be_judged_is_a_problem_until_somebody_has_looked() {
+fn a_lock_that_cannot_be_checked_is_a_problem_until_it_is_released() {
     let sandbox = healthy();
     let target = sandbox.path("it's a.json");
     let info = format!(
@@ -335,7 +335,7 @@ fn a_lock_that_cannot_be_judged_is_a_problem_until_somebody_has_looked() {
 }
 
 #[test]
-fn something_else_among_the_locks_hides_none_of_them() {
+fn other_files_among_the_locks_do_not_hide_locks() {
     let sandbox = healthy();
     sandbox.plant_script_lock("a.json", sandbox.dead_pid());
     let stray = sandbox.locks_folder().join(format!("{}.lock", "0".repeat(64)));
@@ -349,7 +349,7 @@ fn something_else_among_the_locks_hides_none_of_them() {
 }
 
 #[test]
-fn a_temporary_file_whose_writer_is_gone_is_removed_and_no_other() {
+fn only_temporary_files_of_dead_writers_are_removed() {
     let sandbox = healthy();
     let token = format!("{:x}-18eb1d7822e3a903", sandbox.dead_pid());
     let orphan = memory(&sandbox).join(format!(".sessions.json.memlatch-{token}.tmp"));
@@ -425,7 +425,7 @@ fn a_memory_file_that_is_not_json_is_named_and_its_backup_put_back() {
 }
 
 #[test]
-fn files_and_folders_can_be_named_and_links_lead_nowhere_else() {
+fn files_and_directories_can_be_arguments_and_links_are_not_followed() {
     let sandbox = healthy();
     fs::create_dir_all(sandbox.path("notes/deep/.hidden")).unwrap();
     fs::create_dir_all(sandbox.path("outside")).unwrap();
@@ -446,7 +446,7 @@ fn files_and_folders_can_be_named_and_links_lead_nowhere_else() {
 }
 
 #[test]
-fn what_it_does_not_understand_is_wrong_usage() {
+fn unknown_options_are_wrong_usage() {
     let sandbox = Sandbox::new();
     sandbox.line("memlatch doctor --nonsense").ends(2).refuses();
     let help = sandbox.line("memlatch doctor --help").succeeds().stdout();
@@ -455,7 +455,7 @@ fn what_it_does_not_understand_is_wrong_usage() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn its_marks_are_coloured_on_a_terminal_alone() {
+fn doctor_colours_its_labels_only_on_a_terminal() {
     if !available("script") {
         return;
     }
@@ -484,7 +484,7 @@ fn on_a_disk_of_its_own_a_machine_shows_nothing_to_another() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn machines_that_had_the_lock_folder_at_another_place_are_told_of() {
+fn machines_with_the_lock_directory_at_another_path_are_reported() {
     let sandbox = healthy();
     let line = "2026-01-25T10:30:00Z\tnfs4\tone\t/mnt/aiconfig/.locks\ttwo\t/share/aiconfig/.locks\n";
     fs::write(sandbox.locks_folder().join("hosts"), line).unwrap();

@@ -61,7 +61,7 @@ fn where_nothing_changes_that_is_said() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_dry_run_shows_the_difference_on_a_terminal_alone() {
+fn a_dry_run_shows_the_difference_only_on_a_terminal() {
     if !available("script") {
         return;
     }
@@ -84,7 +84,7 @@ fn a_dry_run_shows_the_difference_on_a_terminal_alone() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_difference_that_is_piped_has_no_colour() {
+fn a_difference_is_not_coloured_on_a_pipe() {
     if !available("script") {
         return;
     }
@@ -95,7 +95,7 @@ fn a_difference_that_is_piped_has_no_colour() {
 }
 
 #[test]
-fn a_filter_that_fails_shows_no_difference() {
+fn a_failing_filter_prints_no_difference() {
     let sandbox = with_lines();
     sandbox.call(["memory-update", "a.json", "error(\"no\")", "--diff"]).ends(1).refuses();
 }

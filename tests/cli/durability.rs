@@ -83,7 +83,7 @@ fn a_symlink_stays_and_its_target_is_replaced() {
 }
 
 #[test]
-fn a_relative_symlink_is_followed_from_its_own_folder() {
+fn a_relative_symlink_is_followed_from_its_own_directory() {
     let sandbox = with_file();
     fs::create_dir(sandbox.path("elsewhere")).unwrap();
     sandbox.write("elsewhere/data.json", "{\"n\":1}");
@@ -113,7 +113,7 @@ fn a_loop_of_symlinks_is_an_error() {
 }
 
 #[test]
-fn folders_fifos_and_devices_are_refused() {
+fn directories_fifos_and_devices_are_refused() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("folder.json")).unwrap();
     assert!(Command::new("mkfifo").arg(sandbox.path("fifo.json")).status().unwrap().success());
@@ -139,7 +139,7 @@ fn a_backup_that_cannot_be_made_stops_the_write() {
 }
 
 #[test]
-fn a_backup_has_the_mode_of_the_file_and_lies_beside_the_real_one() {
+fn a_backup_has_the_mode_of_the_file_and_is_beside_the_real_one() {
     let sandbox = with_file();
     set_mode(&sandbox, "a.json", 0o600);
     sandbox.line("memory-update a.json .n=2 --backup").succeeds();
@@ -147,7 +147,7 @@ fn a_backup_has_the_mode_of_the_file_and_lies_beside_the_real_one() {
 }
 
 #[test]
-fn a_read_only_folder_is_an_error_that_names_it() {
+fn a_read_only_directory_is_an_error_that_names_it() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("shut")).unwrap();
     sandbox.write("shut/a.json", "{}");
@@ -170,7 +170,7 @@ fn a_file_size_limit_leaves_the_old_content() {
 }
 
 #[test]
-fn the_file_size_signal_is_an_error_and_no_death() {
+fn the_file_size_signal_is_an_error_instead_of_killing_the_process() {
     let sandbox = with_file();
     sandbox.bash("ulimit -f 1\nmemory-update a.json '.x = \"x\" * 100000'\n").output();
     sandbox.holds("a.json", "{\"n\":1}");
@@ -178,7 +178,7 @@ fn the_file_size_signal_is_an_error_and_no_death() {
 }
 
 #[test]
-fn the_next_writer_sweeps_what_a_killed_one_left() {
+fn the_next_writer_removes_the_leftovers_of_a_killed_one() {
     let sandbox = with_file();
     let script = "for n in {1..40}; do\n\
         memory-update a.json '.x = (\"x\" * 3000000)' --no-sync &\n\
@@ -217,7 +217,7 @@ fn syncs_and_renames(sandbox: &Sandbox, line: &str) -> Vec<String> {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn content_is_synced_before_its_rename_and_the_folder_after() {
+fn content_is_synced_before_its_rename_and_the_directory_after() {
     if !available("strace") {
         return;
     }
@@ -287,7 +287,7 @@ fn the_directory_is_opened_between_the_lock_and_the_file() {
 }
 
 #[test]
-fn the_longest_name_a_folder_takes_can_be_written() {
+fn the_longest_possible_file_name_can_be_written() {
     let sandbox = Sandbox::new();
     let name = format!("{}.json", "n".repeat(250));
     sandbox.call(["atomic-write", &name, "--content", "1"]).succeeds();

@@ -136,7 +136,7 @@ fn no_home_for_locks_is_wrong_usage() {
 }
 
 #[test]
-fn a_lock_that_is_not_free_in_time_is_75_or_what_with_was_told() {
+fn a_lock_that_is_not_free_in_time_is_75_or_the_status_given_to_with() {
     table(&[
         (75, "memory-update held.json .n=1 --timeout 0"),
         (75, "memory-update held.json .n=1 --timeout 0.1"),

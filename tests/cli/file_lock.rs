@@ -45,7 +45,7 @@ fn a_file_that_does_not_exist_yet_has_the_same_lock() {
 }
 
 #[test]
-fn a_file_whose_folders_do_not_exist_yet_has_the_same_lock() {
+fn a_file_whose_directories_do_not_exist_yet_has_the_same_lock() {
     let sandbox = Sandbox::new();
     let before = sandbox.line("file-lock acquire x/y/new.json").succeeds().stdout();
     sandbox.line("file-lock release x/y/new.json").succeeds();
@@ -72,14 +72,14 @@ fn while_it_is_held_the_info_starts_as_the_scripts_wrote_it() {
 }
 
 #[test]
-fn the_lock_folder_is_for_its_owner_alone() {
+fn the_lock_directory_is_accessible_only_to_its_owner() {
     let sandbox = Sandbox::new();
     sandbox.line("file-lock with a.json -- true").succeeds();
     assert_eq!(fs::metadata(sandbox.locks_folder()).unwrap().permissions().mode() & 0o7777, 0o700);
 }
 
 #[test]
-fn the_lock_folder_follows_aiconfig_path_or_else_the_home() {
+fn the_lock_directory_is_in_aiconfig_path_or_else_in_the_home() {
     let sandbox = Sandbox::new();
     sandbox.line("file-lock with a.json -- true").without("AICONFIG_PATH").succeeds();
     assert!(sandbox.home().join("aiconfig/.locks").is_dir());
@@ -243,7 +243,7 @@ fn a_command_hears_of_its_terminal_s_end() {
 }
 
 #[test]
-fn a_holder_whose_lock_was_removed_does_not_end_the_next_one_s() {
+fn a_holder_whose_entry_was_removed_does_not_end_its_successor_s_lock() {
     let sandbox = Sandbox::new();
     let held = sandbox.holder("a.json");
     fs::remove_dir_all(sandbox.locks_folder()).expect("somebody removes all locks");
@@ -267,7 +267,7 @@ fn a_signal_while_waiting_ends_the_wait() {
 }
 
 #[test]
-fn status_tells_free_from_held() {
+fn status_distinguishes_free_from_held() {
     let sandbox = Sandbox::new();
     sandbox.line("file-lock status a.json").ends(0);
     let held = sandbox.holder("a.json");
@@ -306,7 +306,7 @@ fn status_show_and_cleanup_speak_json() {
 }
 
 #[test]
-fn cleanup_removes_what_the_dead_left_and_nothing_else() {
+fn cleanup_removes_only_what_dead_holders_left() {
     let sandbox = Sandbox::new();
     let dead = sandbox.dead_pid();
     let held = sandbox.holder("held.json");
@@ -325,7 +325,7 @@ fn cleanup_removes_what_the_dead_left_and_nothing_else() {
 }
 
 #[test]
-fn cleanup_dry_run_only_tells() {
+fn cleanup_dry_run_only_prints() {
     let sandbox = Sandbox::new();
     let dead = sandbox.dead_pid();
     sandbox.plant_script_lock("dead.json", dead);
@@ -384,7 +384,7 @@ fn our_lock_excludes_the_scripts_whatever_holds_it() {
 }
 
 #[test]
-fn a_folder_without_info_counts_as_being_set_up_for_two_seconds() {
+fn an_entry_without_info_counts_as_being_set_up_for_two_seconds() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.lock_folder("a.json")).unwrap();
     let start = Instant::now();
@@ -448,7 +448,7 @@ fn release_wants_a_lock() {
 }
 
 #[test]
-fn release_does_not_end_what_a_command_holds() {
+fn release_does_not_end_the_lock_of_a_running_command() {
     let sandbox = Sandbox::new();
     let held = sandbox.holder("a.json");
     sandbox.line("file-lock release a.json").ends(1).refuses();
@@ -457,7 +457,7 @@ fn release_does_not_end_what_a_command_holds() {
 }
 
 #[test]
-fn what_a_killed_with_has_started_keeps_the_lock_and_release_says_so() {
+fn the_child_of_a_killed_with_keeps_the_lock_and_release_says_so() {
     let sandbox = Sandbox::new();
     let mut held = sandbox.holder("a.json");
     held.kill();
@@ -497,7 +497,7 @@ fn a_program_in_the_place_of_a_file_is_not_locked() {
 }
 
 #[test]
-fn a_relative_base_folder_is_refused() {
+fn a_relative_base_directory_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("a.json", "{}");
     for line in
@@ -511,7 +511,7 @@ fn a_relative_base_folder_is_refused() {
 }
 
 #[test]
-fn a_lock_folder_made_outside_of_the_home_is_told_once() {
+fn making_a_lock_directory_outside_of_the_home_is_reported_once() {
     let sandbox = Sandbox::new();
     let base = sandbox.path("mistyped");
     let update = || sandbox.line("memory-update a.json .n=1 --create").env("AICONFIG_PATH", &base).succeeds().stderr();

@@ -108,7 +108,7 @@ fn a_real_jq_prints_the_same() {
 }
 
 #[test]
-fn standard_input_and_what_the_shell_opens_are_read() {
+fn standard_input_and_process_substitutions_are_read() {
     let sandbox = furnished();
     let call = |words: &[&str]| sandbox.call(words).stdin("{\"q\":1} 2");
     call(&["memory-read", "-", "-c"]).succeeds().prints("{\"q\":1}\n2\n");
@@ -152,7 +152,7 @@ fn a_filter_that_begins_with_a_dash_updates() {
 }
 
 #[test]
-fn an_unfinished_line_is_told_and_left_out() {
+fn an_unfinished_line_is_reported_and_left_out() {
     let sandbox = furnished();
     sandbox.write("t.jsonl", "{\"i\":1}\n{\"i\":2");
     sandbox

@@ -42,7 +42,7 @@ fn an_update_gets_all_lines_as_a_list() {
 }
 
 #[test]
-fn an_update_that_gives_no_list_is_refused() {
+fn an_update_of_lines_whose_result_is_not_an_array_is_refused() {
     let sandbox = with(TWO);
     sandbox
         .call(["memory-update", "log.jsonl", ".[0]"])
@@ -74,7 +74,7 @@ fn a_missing_file_is_started_on_demand() {
 }
 
 #[test]
-fn an_unfinished_line_is_mended_and_told() {
+fn an_unfinished_line_is_removed_and_reported() {
     for words in [&["--append", "3"][..], &[". + [3]"]] {
         let sandbox = with("1\n2\n{\"half\": \"a lin");
         let call = sandbox.call([&["memory-update", "log.jsonl"], words].concat()).succeeds();
@@ -88,7 +88,7 @@ fn an_unfinished_line_is_mended_and_told() {
 }
 
 #[test]
-fn what_would_be_added_is_shown_first() {
+fn a_dry_run_of_an_append_prints_the_new_lines() {
     let sandbox = with("1\n2");
     sandbox
         .call(["memory-update", "log.jsonl", "--append", "3, {a: 4}", "--dry-run"])
@@ -145,7 +145,7 @@ fn revisions_are_those_of_the_bytes() {
 }
 
 #[test]
-fn a_merge_takes_no_unfinished_line_for_none() {
+fn a_merge_refuses_a_text_with_an_unfinished_line() {
     let sandbox = with("1\n2\n");
     sandbox.write("base.jsonl", "1\n");
     let write = |content: &str| sandbox.call(["atomic-write", "log.jsonl", "--base", "base.jsonl"]).stdin(content);
@@ -157,7 +157,7 @@ fn a_merge_takes_no_unfinished_line_for_none() {
 }
 
 #[test]
-fn a_write_of_lines_is_checked_line_by_line_where_that_is_asked_for() {
+fn validate_checks_json_lines_line_by_line() {
     let sandbox = Sandbox::new();
     let call = |content: &str| sandbox.call(["atomic-write", "log.jsonl", "--validate"]).stdin(content);
     call("1\n{\"a\":2}\n").succeeds();
@@ -168,7 +168,7 @@ fn a_write_of_lines_is_checked_line_by_line_where_that_is_asked_for() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused() {
+fn contradictory_options_are_refused() {
     let sandbox = with("1\n");
     sandbox.write("a.json", "[]");
     for (words, part) in [
@@ -185,7 +185,7 @@ fn what_cannot_be_meant_is_refused() {
 }
 
 #[test]
-fn eight_who_append_and_two_who_read_lose_nothing_and_see_whole_lines() {
+fn eight_writers_that_append_and_two_readers_lose_nothing_and_see_whole_lines() {
     let sandbox = with("");
     thread::scope(|scope| {
         for writer in 0..8 {

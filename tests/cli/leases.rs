@@ -225,7 +225,7 @@ fn an_owner_can_be_named_by_option_or_environment() {
 }
 
 #[test]
-fn an_owner_that_is_gone_or_is_process_1_is_refused() {
+fn an_owner_that_has_exited_or_is_process_1_is_refused() {
     let sandbox = Sandbox::new();
     let gone = sandbox.dead_pid().to_string();
     for owner in [gone.as_str(), "1", "0", "-5", "me"] {
@@ -373,7 +373,7 @@ fn a_lease_remembers_its_client() {
 }
 
 #[test]
-fn the_lock_acquired_through_timeout_1_belongs_to_what_execs_it() {
+fn a_lease_acquired_through_timeout_1_ends_with_it() {
     if !available("timeout") {
         return;
     }
@@ -384,7 +384,7 @@ fn the_lock_acquired_through_timeout_1_belongs_to_what_execs_it() {
 }
 
 #[test]
-fn a_lease_shows_the_owners_program_and_none_of_its_arguments() {
+fn a_lease_shows_the_owner_s_program_without_its_arguments() {
     let sandbox = Sandbox::new();
     let script = sandbox.write("client.sh", "file-lock acquire a.json >&2\necho held\nread _\n");
     let client = sandbox.call(["bash"]).arg(script).args(["-p", "please do the secret work"]).start();
@@ -400,7 +400,7 @@ fn a_lease_shows_the_owners_program_and_none_of_its_arguments() {
 }
 
 #[test]
-fn a_lease_of_no_time_is_refused() {
+fn a_time_limit_of_zero_is_refused() {
     let sandbox = Sandbox::new();
     for ttl in ["0", "0.0"] {
         sandbox.line("file-lock acquire a.json --ttl").arg(ttl).ends(2).refuses().tells(["--ttl", "at once"]);

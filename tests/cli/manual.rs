@@ -145,7 +145,7 @@ fn a_page_has_all_options_with_statuses_variables_files_and_examples() {
 }
 
 #[test]
-fn a_status_of_one_command_is_told_on_its_page_and_not_on_others() {
+fn a_status_of_one_command_is_on_its_page_and_not_on_others() {
     if !available("man") {
         return;
     }
@@ -210,7 +210,7 @@ fn help_lists_commands_and_topics_and_gives_the_help_on_each() {
 }
 
 #[test]
-fn help_on_something_unknown_lists_what_there_is() {
+fn help_on_an_unknown_topic_lists_all_topics() {
     let sandbox = Sandbox::new();
     sandbox.line("memlatch help cooking").ends(2).refuses().tells(["cooking"].into_iter().chain(TOOLS).chain(TOPICS));
     sandbox.line("file-lock help cooking").ends(2).refuses().tells(LOCK_COMMANDS.into_iter().chain(TOPICS));

@@ -90,7 +90,7 @@ fn a_file_is_listed_read_changed_and_restored() {
 }
 
 #[test]
-fn what_is_refused_is_told_and_changes_nothing() {
+fn refused_input_is_reported_and_changes_nothing() {
     let sandbox = with_memory();
     let update = |arguments: Value| one(&sandbox, SERVER, "memory_update", &arguments);
     refused(&update(json!({ "file": "x.json", "filter": ".n" })), &["an object", "a number", "nothing has changed"]);
@@ -109,7 +109,7 @@ fn what_is_refused_is_told_and_changes_nothing() {
 }
 
 #[test]
-fn no_way_leads_out_of_the_roots() {
+fn no_path_leads_out_of_the_roots() {
     let sandbox = with_memory();
     fs::create_dir(sandbox.path("outside")).expect("a folder beside the root");
     sandbox.write("outside/secret.json", "{\"secret\": 1}\n");
@@ -145,7 +145,7 @@ fn a_filter_finds_neither_files_nor_secrets_in_the_environment() {
 }
 
 #[test]
-fn a_filter_that_wants_all_memory_ends_alone() {
+fn a_filter_that_takes_all_memory_fails_alone() {
     let sandbox = with_memory();
     let hungry = call(1, "memory_update", &json!({ "file": "x.json", "filter": ".n = [range(1e9) | tostring]" }));
     let answers = session(&sandbox, SERVER, &[hungry, call(2, "memory_read", &json!({ "file": "x.json" }))]);
@@ -169,7 +169,7 @@ fn a_long_answer_says_how_to_ask_for_less() {
 }
 
 #[test]
-fn a_document_made_from_what_was_read_is_merged_with_the_work_of_others() {
+fn a_document_with_a_base_is_merged_with_the_changes_of_others() {
     let sandbox = with_memory();
     let mut server = sandbox.line(SERVER).start();
     server.tell(&call(1, "memory_read", &json!({ "file": "x.json" })));
@@ -284,7 +284,7 @@ fn numbers_keep_their_digits_and_members_their_order() {
 }
 
 #[test]
-fn a_message_that_is_none_is_answered_as_the_specification_says() {
+fn an_invalid_message_is_answered_as_the_specification_says() {
     let sandbox = with_memory();
     let code = |line: &str| {
         let output = sandbox.line(SERVER).stdin(format!("{line}\n")).succeeds().stdout();
@@ -336,7 +336,7 @@ fn a_root_that_is_not_there_is_wrong_usage() {
 }
 
 #[test]
-fn a_filter_without_end_has_one() {
+fn a_filter_that_never_ends_is_stopped() {
     let sandbox = with_memory();
     let read = one(&sandbox, SERVER, "memory_read", &json!({ "file": "x.json", "filter": "repeat(\"x\")" }));
     assert_eq!(read["structuredContent"]["truncated"], true, "{read}");
@@ -346,7 +346,7 @@ fn a_filter_without_end_has_one() {
 }
 
 #[test]
-fn what_was_answered_outlives_the_death_of_the_server() {
+fn acknowledged_writes_outlive_the_death_of_the_server() {
     let sandbox = with_memory();
     for acknowledged in [1, 4, 9] {
         let mut server = sandbox.line(SERVER).start();
@@ -426,7 +426,7 @@ fn a_version_that_is_not_known_is_refused_with_those_that_are() {
 }
 
 #[test]
-fn every_answer_of_a_tool_fits_the_schema_that_is_told_of() {
+fn every_answer_of_a_tool_conforms_to_its_declared_schema() {
     let sandbox = with_memory();
     let tools = session(&sandbox, SERVER, &[request(1, "tools/list", &json!({}))])[&1]["result"]["tools"].clone();
     let file = json!({ "file": "x.json" });
@@ -474,7 +474,7 @@ fn files_are_resources_that_are_listed_and_read() {
 }
 
 #[test]
-fn an_unfinished_line_is_left_out_and_told() {
+fn an_unfinished_line_is_reported_and_left_out() {
     let sandbox = with_memory();
     sandbox.write("memory/log.jsonl", "{\"id\":1}\n{\"id\":");
     let read = one(&sandbox, SERVER, "memory_read", &json!({ "file": "log.jsonl", "filter": ".id" }));

@@ -130,7 +130,7 @@ fn a_change_that_fails_leaves_nothing_of_itself_and_lines_of_others_stay() {
 }
 
 #[test]
-fn nobody_reads_the_graph_while_another_writes_it() {
+fn the_graph_is_not_read_while_it_is_written() {
     let sandbox = Sandbox::new();
     let held = sandbox.holder("graph.jsonl");
     let read = call(1, "read_graph", &json!({})) + "\n";
@@ -151,7 +151,7 @@ fn the_file_is_that_of_memory_file_path() {
 }
 
 #[test]
-fn what_was_answered_outlives_the_death_of_the_server() {
+fn acknowledged_writes_outlive_the_death_of_the_server() {
     let sandbox = Sandbox::new();
     for acknowledged in [1, 5, 20] {
         let mut server = sandbox.line(GRAPH).start();

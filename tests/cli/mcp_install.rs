@@ -20,7 +20,7 @@ fn plain(sandbox: &Sandbox) -> Value {
 }
 
 #[test]
-fn each_client_gets_the_entry_and_keeps_what_else_is_there() {
+fn each_client_gets_the_entry_and_keeps_its_other_settings() {
     let sandbox = Sandbox::new();
     for (client, file, place) in JSON {
         let path = sandbox.home().join(file);
@@ -77,7 +77,7 @@ fn codex_gets_a_table_and_its_comments_stay() {
 }
 
 #[test]
-fn what_cannot_be_read_stays_as_it_is() {
+fn a_configuration_that_cannot_be_parsed_is_left_alone() {
     let sandbox = Sandbox::new();
     let path = sandbox.home().join(".gemini/settings.json");
     fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -89,7 +89,7 @@ fn what_cannot_be_read_stays_as_it_is() {
 }
 
 #[test]
-fn the_doctor_tells_of_entries_that_lead_nowhere_and_of_the_server_without_a_lock() {
+fn doctor_reports_broken_server_entries_and_the_server_without_a_lock() {
     let sandbox = Sandbox::new();
     let path = sandbox.home().join(".cursor/mcp.json");
     fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");

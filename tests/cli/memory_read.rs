@@ -137,7 +137,7 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn what_is_no_json_is_refused_with_its_place() {
+fn invalid_json_is_refused_with_its_place() {
     let sandbox = with("{\n  \"a\": 1,\n}\n");
     sandbox.line("memory-read a.json").ends(1).refuses().tells(["a.json", "line 3"]);
 }

@@ -124,7 +124,7 @@ fn positional_arguments_come_as_text_or_as_json() {
 }
 
 #[test]
-fn what_a_variable_holds_is_never_code() {
+fn the_value_of_a_variable_is_never_code() {
     let sandbox = with("{\"notes\":[]}");
     let hostile = "x\"] | .notes = [\"";
     sandbox.call(["memory-update", "a.json", "-c", ".notes += [$n]", "--arg", "n", hostile]).succeeds();
@@ -143,7 +143,7 @@ fn a_filter_comes_from_a_file_with_comments() {
 }
 
 #[test]
-fn modules_come_from_a_library_folder() {
+fn modules_are_found_in_a_library_directory() {
     let sandbox = with("{\"n\":1}");
     std::fs::create_dir(sandbox.path("lib")).unwrap();
     sandbox.write("lib/m.jq", "def inc: .n += 1;");
@@ -168,7 +168,7 @@ fn debug_and_stderr_write_to_standard_error_only() {
 }
 
 #[test]
-fn a_standard_error_that_takes_nothing_stops_no_update() {
+fn an_unwritable_standard_error_does_not_stop_an_update() {
     let sandbox = with("{\"n\":1}");
     for redirection in ["2>/dev/full", "2>&-", "2> >(true)"] {
         if redirection.contains("full") && !std::path::Path::new("/dev/full").exists() {
@@ -347,7 +347,7 @@ fn a_file_that_is_not_there_is_not_made_by_trying() {
 }
 
 #[test]
-fn a_result_of_another_type_is_refused_with_what_was_probably_meant() {
+fn a_result_of_another_type_is_refused_with_a_suggestion() {
     let cases = [
         (".count", "object", "number", "memory-read f.json .count"),
         (".count == 1", "object", "boolean", "'.count = 1'"),

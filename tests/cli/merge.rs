@@ -14,7 +14,7 @@ fn three(base: &str, ours: &str, theirs: &str) -> Sandbox {
 const MERGE: &str = "memlatch merge base.json ours.json theirs.json";
 
 #[test]
-fn clean_merges_have_what_both_sides_made() {
+fn clean_merges_contain_the_changes_of_both_sides() {
     // What is merged, and what comes out.
     let cases = [
         // Objects by member: kept, changed, removed.
@@ -207,7 +207,7 @@ fn git_leaves_marks_around_a_conflict_and_nowhere_else() {
 }
 
 #[test]
-fn git_merges_what_is_no_json_by_lines_and_what_both_added_by_member() {
+fn git_merges_invalid_json_by_lines_and_added_files_by_member() {
     let Some(sandbox) = repository(&[("torn.json", "{\n\n\n\n\n\n")]) else { return };
     let add = |key: &str| format!("echo '{{\"{key}\": 1}}' > new.json; git add new.json");
     two_changes(

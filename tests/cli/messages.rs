@@ -5,7 +5,7 @@ use std::fs;
 use crate::sandbox::{Sandbox, available, code};
 
 #[test]
-fn debug_tells_the_documents_story() {
+fn debug_prints_the_lines_of_the_document() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("file.json", "{\"data\": \"value\"}\n");
     let file = file.display();
@@ -24,7 +24,7 @@ fn debug_tells_the_documents_story() {
 }
 
 #[test]
-fn cleanup_tells_what_it_removed_as_the_document_does() {
+fn cleanup_prints_what_it_removed_as_in_the_document() {
     let sandbox = Sandbox::new();
     let pid = sandbox.dead_pid();
     sandbox.plant_script_lock("a.json", pid);
@@ -49,7 +49,7 @@ fn cleanup_counts() {
 }
 
 #[test]
-fn cleanup_says_nothing_when_there_is_nothing_to_do_and_nobody_watches() {
+fn cleanup_is_silent_if_there_is_nothing_to_do_and_no_terminal() {
     let sandbox = Sandbox::new();
     let held = sandbox.holder("a.json");
     for line in ["file-lock cleanup", "file-lock cleanup --dry-run"] {
@@ -91,7 +91,7 @@ fn show(sandbox: &Sandbox) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn show_tells_who_holds_what_as_the_document_does() {
+fn show_lists_the_holders_as_in_the_document() {
     let sandbox = Sandbox::new();
     let held = sandbox.holder("a.json");
     let (lines, info) = show(&sandbox);
@@ -143,7 +143,7 @@ fn every_line_of_a_message_has_its_prefix_or_belongs_to_one() {
 }
 
 #[test]
-fn there_is_no_colour_off_a_terminal() {
+fn without_a_terminal_there_is_no_colour() {
     let sandbox = Sandbox::new();
     sandbox.write("a.json", "{}");
     for line in [
@@ -198,7 +198,7 @@ fn there_is_colour_on_a_terminal_unless_it_is_unwanted() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_long_wait_on_a_terminal_says_once_who_holds_the_lock() {
+fn a_long_wait_on_a_terminal_names_the_holder_once() {
     if !available("script") {
         return;
     }

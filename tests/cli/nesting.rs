@@ -120,7 +120,7 @@ fn a_lock_on_one_file_says_nothing_about_another() {
 }
 
 #[test]
-fn who_was_inside_a_lock_that_is_over_is_a_stranger() {
+fn a_process_from_inside_an_ended_lock_is_an_outsider() {
     let sandbox = Sandbox::new();
     // The daemon keeps the environment of the lock it was started under.
     sandbox.write(

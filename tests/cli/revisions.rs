@@ -54,7 +54,7 @@ fn the_revision_of_a_file_is_the_sum_of_its_bytes() {
 }
 
 #[test]
-fn what_is_no_revision_is_wrong_usage() {
+fn an_invalid_revision_is_wrong_usage() {
     let sandbox = with("{}");
     let long = "a".repeat(65);
     let upper = revision(b"{}").to_uppercase();
@@ -112,7 +112,7 @@ fn a_write_over_another_revision_changes_nothing_and_says_what_to_do() {
 }
 
 #[test]
-fn a_write_over_the_same_revision_goes_on_and_tells_the_next() {
+fn a_write_over_the_same_revision_succeeds_and_prints_the_next() {
     let sandbox = with("{\"n\":1}");
     let mut at = revision(b"{\"n\":1}");
     for n in 2..6 {
@@ -154,7 +154,7 @@ fn of_sixteen_that_initialise_a_file_exactly_one_succeeds() {
 }
 
 #[test]
-fn a_document_made_from_a_base_keeps_what_others_have_made_of_it_since() {
+fn a_write_with_a_base_keeps_the_changes_of_others() {
     let base = "{\n    \"n\": 1.10,\n    \"sessions\": [\n        {\"id\": \"s1\"}\n    ]\n}\n";
     let sandbox = with(base);
     sandbox.write("base.json", base);

@@ -28,7 +28,7 @@ fn sandboxed<'a>(sandbox: &'a Sandbox, writable: bool, script: &str) -> Call<'a>
 }
 
 #[test]
-fn a_lock_folder_that_a_sandbox_shuts_off_is_told_with_the_setting_that_opens_it() {
+fn a_lock_directory_denied_by_a_sandbox_is_reported_with_the_setting_that_allows_it() {
     if !may_make_namespaces() {
         return;
     }
@@ -64,7 +64,7 @@ fn a_lock_folder_that_a_sandbox_shuts_off_is_told_with_the_setting_that_opens_it
 }
 
 #[test]
-fn with_the_lock_folder_opened_sandboxed_and_other_commands_exclude_each_other() {
+fn with_write_access_sandboxed_and_other_commands_exclude_each_other() {
     if !may_make_namespaces() {
         return;
     }
@@ -101,7 +101,7 @@ fn a_lease_from_a_sandbox_wants_a_time_limit() {
 }
 
 #[test]
-fn a_lease_of_a_sandbox_that_is_gone_is_judged_from_outside() {
+fn the_end_of_a_sandbox_s_lease_is_seen_from_outside() {
     if !may_make_namespaces() {
         return;
     }

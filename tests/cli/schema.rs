@@ -26,7 +26,7 @@ fn with_schema(schema: &str) -> Sandbox {
 }
 
 #[test]
-fn what_fits_is_written() {
+fn conforming_content_is_written() {
     let sandbox = with_schema(SESSIONS);
     let call =
         sandbox.call(["memory-update", "a.json", ".sessions += [{id: \"s1\"}]", "-c", "--schema", "schema.json"]);
@@ -39,7 +39,7 @@ fn what_fits_is_written() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_with_each_place_and_reason() {
+fn nonconforming_content_is_refused_with_each_place_and_reason() {
     let sandbox = with_schema(SESSIONS);
     let told = [
         ": the new content for 'a.json' does not fit the schema 'schema.json'; the file is as it was\n",
@@ -107,7 +107,7 @@ fn long_values_and_paths_are_cut_and_nothing_reaches_a_terminal_raw() {
 }
 
 #[test]
-fn an_unusable_schema_is_wrong_usage_and_is_told_before_the_lock_is_taken() {
+fn an_unusable_schema_is_wrong_usage_and_reported_before_the_lock_is_taken() {
     let sandbox = with_schema(SESSIONS);
     let held = sandbox.holder("a.json");
     for (content, told) in [

@@ -27,7 +27,7 @@ fn counts_waiters() -> bool {
 }
 
 #[test]
-fn json_tells_age_and_how_many_wait_for_what_a_command_holds() {
+fn json_has_the_age_and_the_number_of_waiters() {
     let sandbox = Sandbox::new();
     let held = sandbox.holder("a.json");
     let free = locks(&sandbox);
@@ -47,7 +47,7 @@ fn json_tells_age_and_how_many_wait_for_what_a_command_holds() {
 }
 
 #[test]
-fn those_who_wait_for_a_lease_are_counted_the_first_who_watches_it_too() {
+fn waiters_for_a_lease_are_counted_including_the_first_in_the_queue() {
     let sandbox = Sandbox::new();
     if !counts_waiters() {
         return;
@@ -115,7 +115,7 @@ fn a_terminal_gets_a_table_that_fits_its_width() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_is_inside_a_lock_stands_below_it() {
+fn a_lock_inside_another_is_listed_below_it() {
     if !available("script") {
         return;
     }

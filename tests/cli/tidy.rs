@@ -71,55 +71,55 @@ fn contains_word(line: &str, word: &str) -> bool {
 }
 
 #[test]
-fn the_filter_engine_alone_knows_jaq() {
+fn only_the_filter_engine_uses_jaq() {
     only_in(&["crates/jq/src/filter/"], &["jaq_core"]);
 }
 
 #[test]
-fn one_file_knows_oniguruma() {
+fn only_one_file_uses_oniguruma() {
     only_in(&["crates/jq/src/filter/regex/pattern.rs"], &["onig"]);
 }
 
 #[test]
-fn replacement_alone_knows_tempfile() {
+fn only_replacement_uses_tempfile() {
     only_in(&["crates/replace/src/lib.rs"], &["tempfile"]);
 }
 
 #[test]
-fn schemas_and_differences_each_have_one_home() {
+fn only_one_file_each_uses_schemas_and_differences() {
     only_in(&["crates/schema/src/"], &["jsonschema"]);
     only_in(&["src/schema.rs"], &["memlatch_schema"]);
     only_in(&["src/diff.rs", "crates/merge/src/sequence.rs"], &["similar"]);
 }
 
 #[test]
-fn the_guard_alone_knows_fs2() {
+fn only_the_guard_uses_fs2() {
     only_in(&["crates/lock/src/guard.rs"], &["fs2"]);
 }
 
 #[test]
-fn operating_systems_differ_in_one_crate_alone() {
+fn only_one_crate_depends_on_the_operating_system() {
     only_in(&["crates/os/src/"], &["target_os", "cfg(unix)", "cfg(windows)"]);
 }
 
 #[test]
-fn one_file_knows_the_terminal() {
+fn only_one_file_uses_the_terminal() {
     only_in(&["src/report/terminal.rs", "crates/os/src/"], &["termios", "tcgetattr", "tcsetattr", "tcgetwinsize"]);
 }
 
 #[test]
-fn the_command_line_alone_knows_clap() {
+fn only_the_command_line_uses_clap() {
     let allowed = ["src/cli/", "src/manual/"];
     only_in(&allowed, &["clap"]);
 }
 
 #[test]
-fn the_exit_codes_stand_in_one_place() {
+fn exit_statuses_are_defined_in_one_place() {
     only_in(&["src/failure.rs"], &["75", "126", "127", "141"]);
 }
 
 #[test]
-fn no_leaf_knows_failure_or_report() {
+fn no_leaf_uses_failure_or_report() {
     let leaves = [
         "clients",
         "diff",
@@ -216,7 +216,7 @@ fn source_files_stay_small() {
 }
 
 #[test]
-fn every_dependency_is_argued() {
+fn every_dependency_has_a_reason() {
     let page = |name: &str| fs::read_to_string(root().join("docs").join(name)).expect("a page");
     // Our own crates stand in the one, those of others in the other.
     let pages = [page("architecture.md"), page("decisions.md")].concat();
@@ -235,7 +235,7 @@ fn every_dependency_is_argued() {
 type Module = Vec<String>;
 
 #[test]
-fn no_modules_name_each_other_in_a_circle() {
+fn no_modules_depend_on_each_other_in_a_circle() {
     let mut circles = Vec::new();
     // The language is still to be disentangled.
     let crates = crates().into_iter().filter(|name| name != "jq").map(|name| format!("crates/{name}/src"));

@@ -94,7 +94,7 @@ fn root_leaves_nothing_that_the_user_cannot_use() {
 }
 
 #[test]
-fn what_root_left_there_before_is_told_and_mended() {
+fn files_left_by_root_are_reported_and_repaired() {
     if !may_become_others() {
         return;
     }
@@ -138,7 +138,7 @@ fn a_file_put_in_a_guards_place_is_not_given_away() {
 }
 
 #[test]
-fn members_of_a_group_share_a_folder_whatever_their_umask() {
+fn members_of_a_group_share_a_lock_directory_whatever_their_umask() {
     if !may_become_others() {
         return;
     }
@@ -170,7 +170,7 @@ fn members_of_a_group_share_a_folder_whatever_their_umask() {
 }
 
 #[test]
-fn a_folder_of_another_user_is_refused_unless_the_group_shares_it() {
+fn a_lock_directory_of_another_user_is_refused_unless_the_group_shares_it() {
     if !may_become_others() {
         return;
     }

@@ -181,7 +181,7 @@ fn ask(jq: &str, program: &str, input: &str) -> (Vec<String>, Option<String>) {
 }
 
 #[test]
-fn random_programs_give_what_a_real_jq_gives() {
+fn random_programs_have_the_results_of_a_real_jq() {
     let Some(jq) = real_jq::find() else { return };
     let cases = std::env::var("MEMLATCH_DIFFERENTIAL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(200);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };

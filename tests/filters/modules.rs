@@ -66,7 +66,7 @@ fn modules_are_found_and_named() {
 }
 
 #[test]
-fn what_cannot_be_loaded_is_a_compile_error() {
+fn a_module_that_cannot_be_loaded_is_a_compile_error() {
     let folder = library();
     let library = folder.path();
     is_refused(library, "import \"none\" as m; 1", "module not found: none");

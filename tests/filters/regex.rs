@@ -230,7 +230,7 @@ fn is_comparable(text: &str, answer: &Value) -> bool {
 }
 
 #[test]
-fn random_patterns_give_what_a_real_jq_gives() {
+fn random_patterns_have_the_results_of_a_real_jq() {
     let Some(jq) = real_jq::find() else { return };
     let batches = std::env::var("MEMLATCH_DIFFERENTIAL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(200) / 10;
     let config = ProptestConfig { cases: batches, failure_persistence: None, ..ProptestConfig::default() };

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn the_tools_give_what_the_table_says() {
+fn the_tools_exit_with_the_statuses_of_the_table() {
     let folder = tempfile::tempdir().expect("a folder for the documents");
     let cases = cases();
     let failures: Vec<String> = std::thread::scope(|scope| {

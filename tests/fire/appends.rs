@@ -66,7 +66,7 @@ fn an_append_may_die_anywhere() {
 }
 
 #[test]
-fn an_append_tells_the_truth_whatever_fails() {
+fn an_append_reports_the_truth_whatever_fails() {
     if !scene::may_trace() {
         return;
     }
@@ -143,7 +143,7 @@ fn an_append_is_on_the_medium_before_it_is_reported() {
 /// A file of lines changes in place, so its readers keep writers out until they have read it; readers of any other file
 /// do so until it is open.
 #[test]
-fn nobody_appends_while_a_reader_reads() {
+fn no_writer_appends_while_a_reader_reads() {
     if !scene::may_trace() {
         return;
     }

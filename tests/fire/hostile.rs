@@ -48,7 +48,7 @@ fn a_link_planted_as_the_lock_or_its_info_is_not_followed() {
 }
 
 #[test]
-fn a_lock_id_is_a_hash_and_no_path() {
+fn a_path_is_not_mistaken_for_a_lock_id() {
     let sandbox = with_file();
     fs::create_dir_all(sandbox.path("x.lock")).unwrap();
     sandbox.write("x.lock/info", "PID: 1\n");
@@ -91,7 +91,7 @@ fn odd_names_are_locked_written_and_shown_harmlessly() {
 }
 
 #[test]
-fn a_rotten_info_is_no_holder_and_no_crash() {
+fn a_corrupt_info_names_no_holder_and_crashes_nothing() {
     let mut noise: Vec<u8> = (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     noise.extend(b"\nPID");
     let long = [b"PID: 1\n".to_vec(), vec![b'x'; 1 << 20]].concat();
@@ -107,7 +107,7 @@ fn a_rotten_info_is_no_holder_and_no_crash() {
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_is_said() {
+fn a_lock_directory_that_others_can_write_to_is_reported() {
     let sandbox = with_file();
     fs::create_dir_all(sandbox.locks_folder()).unwrap();
     fs::set_permissions(sandbox.locks_folder(), fs::Permissions::from_mode(0o770)).unwrap();
@@ -131,7 +131,7 @@ fn ten_thousand_locks_are_shown_and_cleaned() {
 }
 
 #[test]
-fn a_lock_folder_that_is_a_file_is_named() {
+fn a_lock_directory_that_is_a_file_is_named() {
     let sandbox = with_file();
     fs::create_dir_all(sandbox.aiconfig()).unwrap();
     fs::write(sandbox.locks_folder(), "").unwrap();
@@ -206,7 +206,7 @@ impl Drop for ReadOnly {
 }
 
 #[test]
-fn who_only_reads_needs_no_right_to_write_among_the_locks() {
+fn readers_need_no_write_permission_on_the_lock_directory() {
     let sandbox = with_file();
     let held = sandbox.holder("a.json");
     let Some(read_only) = ReadOnly::make(sandbox.locks_folder()) else {

@@ -339,7 +339,7 @@ fn with_open_paths(calls: &[Made], mut visit: impl FnMut(&Call, &BTreeMap<i64, S
 /// To free a folder takes time, and where each freed block is reported to the disk as much as all the rest of giving a
 /// lock back. The last descriptor does it.
 #[test]
-fn what_a_lock_s_holder_removed_is_freed_after_the_unlocking() {
+fn a_removed_entry_is_freed_only_after_unlocking() {
     if !scene::may_trace() {
         return;
     }

@@ -159,7 +159,7 @@ fn a_waiter_whose_guard_is_unlinked_under_it_is_not_a_second_holder() {
 }
 
 #[test]
-fn a_release_that_comes_too_late_ends_nobody_else_s_lock() {
+fn a_late_release_does_not_end_another_holder_s_lock() {
     if !scene::may_trace() {
         return;
     }

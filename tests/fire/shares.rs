@@ -79,7 +79,7 @@ fn a_lock_is_confirmed_right_before_the_rename_where_a_server_keeps_it() {
 
 /// An SMB server lets nobody take the name of a file that a reader has open.
 #[test]
-fn on_smb_a_file_that_somebody_has_open_is_replaced_once_it_is_closed() {
+fn on_smb_an_open_file_is_replaced_once_it_is_closed() {
     if !scene::may_trace() {
         return;
     }
@@ -98,7 +98,7 @@ fn on_smb_a_file_that_somebody_has_open_is_replaced_once_it_is_closed() {
 }
 
 #[test]
-fn a_file_that_stays_open_on_smb_is_told_when_time_is_up() {
+fn a_file_that_stays_open_on_smb_is_reported_when_the_time_is_up() {
     if !scene::may_trace() {
         return;
     }

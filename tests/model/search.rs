@@ -92,7 +92,7 @@ fn no_order_of_calls_and_kills_breaks_a_promise() {
 
 /// With this and without anybody stuck, everybody who is not killed gets the lock in the end, whatever the order.
 #[test]
-fn nobody_goes_round_in_circles() {
+fn no_sequence_of_steps_is_circular() {
     for (cast, _) in CASTS {
         let protocol = model(Safeguards::ALL, cast, NO_KILLS);
         let states = acyclic(&protocol);
@@ -125,7 +125,7 @@ fn the_steps_are_those_of_the_code() {
 /// `with` is killed after it has removed `info` and before it has freed the guard, and a process that its command left
 /// behind keeps the guard's descriptor: all wait until that process ends. `docs/model.md` says so.
 #[test]
-fn only_a_daemon_of_a_killed_with_can_keep_a_lock_that_nobody_has() {
+fn only_a_daemon_of_a_killed_with_can_keep_a_lock_without_a_holder() {
     let cast = [(WITH_DAEMON, ALONE), (UPDATE, CHILD), (UPDATE, ALONE)];
     let checker = model(Safeguards::ALL, cast, KILLS).checker().threads(2).spawn_bfs().join();
     let found: Vec<_> = checker.discoveries().into_keys().collect();

@@ -44,7 +44,7 @@ fn the_lines_after_a_bad_one_can_be_read() {
 }
 
 #[test]
-fn the_tail_tells_a_torn_line_from_a_whole_one() {
+fn a_cut_last_line_is_distinguished_from_a_whole_one() {
     for ended in [&b""[..], b"\n", b"1\n", b"{\"a\":1}\r\n"] {
         assert_eq!(tail(ended), Tail::Ended, "{}", String::from_utf8_lossy(ended));
     }

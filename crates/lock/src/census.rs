@@ -2,7 +2,7 @@
 
 use super::{
     Error, Observer, Wait,
-    contend::{Contender, Turn, clearing},
+    contend::{Attempt, Contender, clearing},
     folder::{Folder, LockDir, ignore_missing},
     guard::{self, Mode},
     holder::{self, Cause, Here, State},
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-/// Guards younger than this stay, so that a contender who finds its guard unlinked is sure to lock the next one.
+/// Guards younger than this are not removed, so that a contender that found its guard unlinked is sure to lock the next one.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// One lock as it was found.
@@ -28,12 +28,12 @@ pub struct Sighting {
     pub level: Level,
     pub info: Option<Info>,
     pub state: State,
-    /// The lock that somebody inside this one holds.
+    /// The lock held inside this one.
     pub inside: Option<Box<Sighting>>,
 }
 
 impl Sighting {
-    /// Whether the lock keeps others out: by its holder, or by somebody at work inside a dead holder's lock.
+    /// Whether the lock excludes others, be it by its holder or by a process at work inside a dead holder's lock.
     pub fn is_held(&self) -> bool {
         !matches!(self.state, State::Dead(_)) || self.inside.as_ref().is_some_and(|inside| inside.is_held())
     }
@@ -54,13 +54,13 @@ pub struct Cleaned {
     pub idle_files: Vec<PathBuf>,
     /// Locks that are held.
     pub held: usize,
-    /// Locks that could not be looked at or cleaned, with the reason.
+    /// Errors of locks that could not be examined or cleared.
     pub failures: Vec<Error>,
 }
 
-/// Looks at the lock of one target. `None` if nobody has it.
+/// Looks at the lock of one target. `None` if there is no lock.
 pub fn look(folder: &Folder, id: &LockId) -> Result<Option<Sighting>, Error> {
-    observe(&Here::before(folder), id, folder.level(id))
+    observe(&Here::new(folder), id, folder.level(id))
 }
 
 /// Looks at all locks, in the order of their names.
@@ -68,9 +68,9 @@ pub fn look_at_all(folder: &Folder) -> Result<Vec<Sighting>, Error> {
     look_at_each(folder)?.into_iter().collect()
 }
 
-/// The same, for those who want to see the others where one cannot be looked at.
+/// The same with a result for each lock, so that an error with one does not hide the others.
 pub fn look_at_each(folder: &Folder) -> Result<Vec<Result<Sighting, Error>>, Error> {
-    let here = Here::before(folder);
+    let here = Here::new(folder);
     let names = names(folder)?;
     Ok(names.with_ending(level::DIR).filter_map(|id| observe(&here, &id, folder.level(&id)).transpose()).collect())
 }
@@ -83,14 +83,14 @@ fn observe(here: &Here, id: &LockId, level: Level) -> Result<Option<Sighting>, E
     Ok(Some(Sighting { id: id.clone(), level, info: dir.info, state, inside }))
 }
 
-/// Removes the locks of the dead, their temporary files, and guards that nobody uses.
+/// Removes the locks of dead holders, their temporary files, and unused guards.
 ///
-/// It cannot remove a lock that somebody has just taken, for it looks and removes under the lock's guard; and it waits
-/// for nobody.
+/// It cannot remove a lock that another process has just taken, because it checks and removes under the lock's guard. It does
+/// not wait.
 pub fn clean(folder: &Folder, dry_run: bool, observer: &dyn Observer) -> Result<Cleaned, Error> {
     let mut cleaned = Cleaned::default();
     let names = names(folder)?;
-    let here = Rc::new(Here::before(folder));
+    let here = Rc::new(Here::new(folder));
     for id in names.with_ending(level::DIR) {
         let result = if dry_run { would_retire(&here, folder, &id) } else { retire(&here, folder, &id, observer) };
         match result {
@@ -131,19 +131,19 @@ fn retire(
     let level = folder.level(id);
     let path = PathBuf::from(id.as_str());
     let target = Target { given: path.clone(), path, id: id.clone() };
-    let mut contender = Contender::knowing(Rc::clone(here), folder, &target, Wait::TRY_ONCE, observer);
+    let mut contender = Contender::with_here(Rc::clone(here), folder, &target, Wait::TRY_ONCE, observer);
     let Some(_file) = contender.lock_from_inside(&level)? else { return Ok(None) };
     let Some(dir) = LockDir::read(&level.dir)? else { return Ok(None) };
     match contender.here().judge(&dir, true) {
         State::Dead(cause) => match clearing::retire(&mut contender, &level, &dir)? {
-            Turn::Taken(()) => Ok(Some((dir.info, cause))),
-            Turn::Inside | Turn::OuterEnded => Ok(None),
+            Attempt::Taken(()) => Ok(Some((dir.info, cause))),
+            Attempt::Inside | Attempt::OuterEnded => Ok(None),
         },
         State::Alive | State::Unknown(_) => Ok(None),
     }
 }
 
-/// Unlinks a guard or queue that nobody has locked and that belongs to no lock.
+/// Unlinks a guard or queue that is not locked and does not belong to a lock.
 fn prune(level: &Level, path: &Path, dry_run: bool) -> Result<bool, Error> {
     let file = match guard::open(path, Mode::Exclusive, None) {
         Ok(file) => file,
@@ -153,7 +153,7 @@ fn prune(level: &Level, path: &Path, dry_run: bool) -> Result<bool, Error> {
     let age = file.metadata().and_then(|facts| facts.modified()).ok().and_then(|since| since.elapsed().ok());
     let is_idle = age.is_some_and(|age| age >= IDLE)
         && guard::try_lock(&file, Mode::Exclusive).map_err(Error::io("lock", path))?
-        && guard::is_linked(&file, path).map_err(Error::io("look at", path))?
+        && guard::is_linked(&file, path).map_err(Error::io("examine", path))?
         && !level.dir.exists();
     if is_idle && !dry_run {
         ignore_missing(fs::remove_file(path)).map_err(Error::io("remove", path))?;
@@ -161,7 +161,7 @@ fn prune(level: &Level, path: &Path, dry_run: bool) -> Result<bool, Error> {
     Ok(is_idle)
 }
 
-/// The names in a lock folder that have the form of ours.
+/// The names in a lock directory that have the form of an ID and a suffix.
 struct Names(BTreeSet<(LockId, String)>);
 
 impl Names {
@@ -174,11 +174,11 @@ fn names(folder: &Folder) -> Result<Names, Error> {
     let entries = match fs::read_dir(folder.path()) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Names(BTreeSet::new())),
-        Err(error) => return Err(Error::io("read the lock folder", folder.path())(error)),
+        Err(error) => return Err(Error::io("read the lock directory", folder.path())(error)),
     };
     let mut names = BTreeSet::new();
     for entry in entries {
-        let name = entry.map_err(Error::io("read the lock folder", folder.path()))?.file_name();
+        let name = entry.map_err(Error::io("read the lock directory", folder.path()))?.file_name();
         let parts = name.to_str().and_then(|name| name.split_once('.'));
         if let Some((id, ending)) = parts.and_then(|(id, ending)| Some((LockId::parse(id)?, ending))) {
             names.insert((id, ending.to_owned()));

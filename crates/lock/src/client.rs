@@ -1,61 +1,61 @@
-//! AI clients among our ancestors: the one that runs this command, and shells that it started for one command only.
+//! AI clients among the ancestors of this process: the one that runs this command, and shells that a client started for one command only.
 //!
-//! A client is only ever looked for among ancestors. A variable of the environment that names a PID may be older than the
-//! shell that shows it, and the number another process's by now; but no stranger is our ancestor. So the worst that a
-//! stale variable can do is to be of no use.
+//! A client is looked for only among the ancestors. An environment variable with a PID may be out of date, and the PID may
+//! belong to another process by now, but not to one of our ancestors. So the worst that an outdated variable can do is to be
+//! useless.
 
 use super::Error;
 use crate::process::{self, Pid, Process};
 
-/// An AI client, and how it can be known.
+/// An AI client, and how it can be recognised.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub name: &'static str,
     /// The names of its program, in lower case.
     pub programs: &'static [&'static str],
-    /// The PID that it has told its commands. A shell that outlived the client, or was never its own, may have inherited
-    /// that all the same.
+    /// The PID in the variable that the client sets for its commands. A shell that outlived the client may still have the variable, or
+    /// inherited it from elsewhere.
     pub told_pid: Option<Pid>,
 }
 
-/// Programs that run another one, which they are given as their first argument.
+/// Programs that run the program given as their first argument.
 const INTERPRETERS: [&str; 5] = ["node", "bun", "deno", "python", "python3"];
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "ksh", "fish"];
-/// Options of shells that take a value of their own.
+/// Options of shells that take a value.
 const WITH_VALUE: [&str; 5] = ["-o", "+o", "-O", "--rcfile", "--init-file"];
 
 /// The nearest ancestor that is a known client.
 ///
 /// # Errors
 ///
-/// [`Error::Refused`] if there is none: then no other process is as good.
+/// [`Error::Refused`] if there is none: no other process could take its place.
 pub fn nearest(lineage: &[Process], clients: &[Client]) -> Result<Process, Error> {
     let ancestors = lineage.get(1..).unwrap_or_default();
     let client = ancestors.iter().find(|process| !process.zombie && recognise(process, clients).is_some());
     client.cloned().ok_or_else(|| {
         let told = clients.iter().filter_map(|client| Some((client.name, client.told_pid?)));
         let strangers: String =
-            told.map(|(name, pid)| format!("; the PID {pid} that {name} tells is none of them")).collect();
+            told.map(|(name, pid)| format!("; PID {pid}, which {name} has set in its variable, is none of them")).collect();
         Error::Refused(format!(
-            "no AI client is known among the processes that started this one{strangers}; name the process that is to keep the lock with --owner PID or LOCK_OWNER, or use 'file-lock with'"
+            "no known AI client is among the ancestors of this process{strangers}; name the process that should own the lock with --owner PID or LOCK_OWNER, or use 'file-lock with'"
         ))
     })
 }
 
-/// The client that started `owner` for one command, which ends without giving back what it acquires; `words` are those
-/// that the owner was started with.
+/// The name of the client that started `owner` as a short-lived shell: one that runs a single command and then exits, without
+/// releasing what the command acquires. `arguments` are those that the owner was started with.
 ///
-/// Such an owner is a shell with `-c` right below the client, or below further such shells. A shell that runs a script
-/// from a file is none: the script may well be what the lock is for. Nor is one whose command releases a lock itself.
-pub fn of_fleeting(owner: &Process, words: &[String], clients: &[Client]) -> Option<&'static str> {
-    if given_command(words)?.contains("release") {
+/// Such an owner is a shell with `-c`, started by the client directly or through other such shells. A shell that runs a script
+/// from a file does not count, because the lock may be meant for the rest of the script; nor does one whose command releases a lock itself.
+pub fn of_short_lived_shell(owner: &Process, arguments: &[String], clients: &[Client]) -> Option<&'static str> {
+    if given_command(arguments)?.contains("release") {
         return None;
     }
     for process in process::lineage_of(owner.pid).get(1..)? {
         if let Some(client) = recognise(process, clients) {
             return Some(client.name);
         }
-        given_command(&process::words(process.pid)?)?;
+        given_command(&process::arguments(process.pid)?)?;
     }
     None
 }
@@ -65,26 +65,26 @@ fn recognise<'c>(process: &Process, clients: &'c [Client]) -> Option<&'c Client>
 }
 
 fn by_program<'c>(process: &Process, clients: &'c [Client]) -> Option<&'c Client> {
-    let bears = |name: &str| {
+    let named = |name: &str| {
         let name = name.to_lowercase();
         clients.iter().find(|client| client.programs.contains(&name.as_str()))
     };
-    if let Some(client) = process::name(process.pid).as_deref().and_then(bears) {
+    if let Some(client) = process::name(process.pid).as_deref().and_then(named) {
         return Some(client);
     }
-    let words = process::words(process.pid)?;
-    let (program, arguments) = words.split_first()?;
+    let command_line = process::arguments(process.pid)?;
+    let (program, arguments) = command_line.split_first()?;
     let script = || {
         let script = arguments.iter().find(|word| !word.starts_with('-'))?;
         INTERPRETERS.contains(&file_name(program)).then(|| file_name(script))
     };
-    bears(file_name(program)).or_else(|| bears(script()?))
+    named(file_name(program)).or_else(|| named(script()?))
 }
 
-/// The text that a shell was given to run by `-c`.
-fn given_command(words: &[String]) -> Option<&str> {
-    let (program, arguments) = words.split_first()?;
-    // A login shell bears a dash in front of its name.
+/// The command that a shell was given with `-c`.
+fn given_command(command_line: &[String]) -> Option<&str> {
+    let (program, arguments) = command_line.split_first()?;
+    // The name of a login shell begins with a dash.
     if !SHELLS.contains(&file_name(program).trim_start_matches('-')) {
         return None;
     }

@@ -1,12 +1,12 @@
-//! Ending locks: one's own, those of the dead, and those that ended around somebody who was still at work inside.
+//! Ending locks: this process's own, those of dead holders, and those that were released while a process inside was still at work.
 //!
-//! `info` always goes first, so that nobody new gets inside; then whoever is inside is looked for, or waited for; then
-//! the directory goes. Every step needs the level's exclusive guard.
+//! `info` is always removed first, so that no new process gets inside; then processes inside are looked for, or waited for; then
+//! the entry is removed. Every step needs the level's exclusive guard.
 
 use super::{
     Error, Event, Observer, Wait,
     contend::{
-        Contender, Turn,
+        Attempt, Contender,
         clearing::{empty, retire},
     },
     folder::{Folder, LockDir, ignore_missing, remove_dir},
@@ -19,7 +19,7 @@ use std::fs;
 
 /// Ends a hold. The caller holds the exclusive guard of `level`.
 ///
-/// It waits for nobody: if a process is still at work inside, the directory stays, nameless, and whoever comes next
+/// It does not wait: if a process is still at work inside, the entry stays, without `info`, and the next contender
 /// waits for that process before removing it.
 pub fn end(folder: &Folder, target: &Target, level: &Level) -> Result<(), Error> {
     ignore_missing(fs::remove_file(level.dir.join(info::FILE_NAME)))
@@ -30,15 +30,15 @@ pub fn end(folder: &Folder, target: &Target, level: &Level) -> Result<(), Error>
             return Ok(());
         }
         match Contender::new(folder, target, Wait::TRY_ONCE, &Silent).claim(&inside, false) {
-            Ok(Turn::Taken(_file)) => empty(level)?,
-            Ok(Turn::OuterEnded) => {}
-            Ok(Turn::Inside) | Err(Error::Busy(_)) => return Ok(()),
+            Ok(Attempt::Taken(_file)) => empty(level)?,
+            Ok(Attempt::OuterEnded) => {}
+            Ok(Attempt::Inside) | Err(Error::Busy(_)) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Clears the locks around `level` that ended while somebody was at work at `level`: their holders did not wait.
+/// Clears the locks around `level` that were released while a process was at work at `level`: their holders did not wait.
 pub fn sweep_above(folder: &Folder, target: &Target, level: &Level) -> Result<(), Error> {
     let mut levels = vec![folder.level(&target.id)];
     while levels.len() < level.depth as usize {
@@ -51,7 +51,7 @@ pub fn sweep_above(folder: &Folder, target: &Target, level: &Level) -> Result<()
         }
         let mut contender = Contender::new(folder, target, Wait::TRY_ONCE, &Silent);
         match sweep(&mut contender, outer) {
-            // Whoever keeps the guard, or is inside, clears it in turn.
+            // The process that holds the guard, or that is inside, will clear it.
             Ok(()) | Err(Error::Busy(_)) => {}
             Err(error) => return Err(error),
         }

@@ -1,10 +1,10 @@
-//! The lock folder, and what lies in one lock directory.
+//! The lock directory, and the contents of one lock entry.
 
 use super::{
     Error, Event, Observer,
-    belonging::{self, Belonging, SHARED_MARK},
     info::{FILE_NAME, Info, MAX_BYTES},
     level::Level,
+    ownership::{self, Ownership, SHARED_MARK},
     target::LockId,
 };
 use memlatch_os::{Fresh, paths::shown};
@@ -22,25 +22,25 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Marks a lock directory as made by memlatch, whose makers hold the guard while they write `info`: without `info`
-/// such a directory is a dead maker's, while a script's may be about to get one. mkdir(2) on Linux takes the bit.
+/// Marks a lock entry as made by memlatch. memlatch holds the guard while it writes `info`, so such an entry without
+/// `info` was left by a process that died, while a script's entry may be about to get one. mkdir(2) on Linux accepts the bit.
 const STICKY: u32 = 0o1000;
 
-/// Where all locks of a user lie.
+/// The directory of all locks of a user.
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
-    belonging: OnceCell<Belonging>,
+    ownership: OnceCell<Ownership>,
     inside: Arc<[String]>,
 }
 
 impl Folder {
-    /// The lock folder at `path`, which need not exist yet.
+    /// The lock directory at `path`, which need not exist yet.
     pub fn at(path: PathBuf) -> Self {
-        Folder { path, belonging: OnceCell::new(), inside: Arc::default() }
+        Folder { path, ownership: OnceCell::new(), inside: Arc::default() }
     }
 
-    /// The same for a process that works inside the holds with these tokens, and so need not wait for them.
+    /// The same for a process that works inside the holds with these tokens, and so does not wait for them.
     pub fn inside(self, tokens: Vec<String>) -> Self {
         Folder { inside: tokens.into(), ..self }
     }
@@ -50,13 +50,13 @@ impl Folder {
         &self.inside
     }
 
-    /// To whom belongs what is made in the folder. Of a folder that cannot be looked at nothing is known.
-    pub fn belonging(&self) -> Result<Belonging, Error> {
-        if let Some(belonging) = self.belonging.get() {
-            return Ok(*belonging);
+    /// The ownership of files that are made in the directory.
+    pub fn ownership(&self) -> Result<Ownership, Error> {
+        if let Some(ownership) = self.ownership.get() {
+            return Ok(*ownership);
         }
-        let facts = fs::metadata(&self.path).map_err(Error::io("look at the lock folder", &self.path))?;
-        Ok(*self.belonging.get_or_init(|| Belonging::of(&facts)))
+        let facts = fs::metadata(&self.path).map_err(Error::io("examine the lock directory", &self.path))?;
+        Ok(*self.ownership.get_or_init(|| Ownership::of(&facts)))
     }
 
     pub fn path(&self) -> &Path {
@@ -68,33 +68,33 @@ impl Folder {
         Level::of(&self.path, id)
     }
 
-    /// Makes the folder if it is missing, and refuses one that somebody else could have planted.
+    /// Makes the directory if it is missing, and refuses one that another user could have planted.
     pub fn ensure(&self, observer: &dyn Observer) -> Result<(), Error> {
         if self.exists(observer)? { Ok(()) } else { self.make(observer) }
     }
 
-    /// Whether there is a lock folder. It refuses one that somebody else could have planted.
+    /// Whether the lock directory exists. Refuses one that another user could have planted.
     pub fn exists(&self, observer: &dyn Observer) -> Result<bool, Error> {
         let facts = match fs::symlink_metadata(&self.path) {
             Ok(facts) => facts,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(Error::io("look at the lock folder", &self.path)(error)),
+            Err(error) => return Err(Error::io("examine the lock directory", &self.path)(error)),
         };
         let facts = if facts.is_symlink() {
             self.refuse_foreign(&facts)?;
-            fs::metadata(&self.path).map_err(Error::io("follow the lock folder's link", &self.path))?
+            fs::metadata(&self.path).map_err(Error::io("follow the lock directory's link", &self.path))?
         } else {
             facts
         };
         if !facts.is_dir() {
             let path = shown(&self.path);
-            return Err(Error::Refused(format!("lock folder '{path}' is not a folder; move it out of the way")));
+            return Err(Error::Refused(format!("lock directory '{path}' is not a directory; move it out of the way")));
         }
         self.refuse_foreign(&facts)?;
-        if facts.mode() & 0o022 != 0 && !belonging::is_shared(&facts) {
+        if facts.mode() & 0o022 != 0 && !ownership::is_shared(&facts) {
             observer.notice(Event::OpenFolder(&self.path));
         }
-        _ = self.belonging.set(Belonging::of(&facts));
+        _ = self.ownership.set(Ownership::of(&facts));
         Ok(true)
     }
 
@@ -104,20 +104,20 @@ impl Folder {
         }
         match DirBuilder::new().mode(0o700).create(&self.path) {
             Ok(()) => {
-                self.give().map_err(Error::io("set the owner of the lock folder", &self.path))?;
+                self.give().map_err(Error::io("set the owner of the lock directory", &self.path))?;
                 observer.notice(Event::NewFolder(&self.path));
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(Error::io("make the lock folder", &self.path)(error)),
+            Err(error) => Err(Error::io("make the lock directory", &self.path)(error)),
         }
     }
 
-    /// Makes the new folder what the one around it is: its owner's, and a group's if that shares it.
+    /// Gives the new directory the owner of its parent, and the group if a group shares that.
     fn give(&self) -> io::Result<()> {
-        belonging::give_as_around(&self.path)?;
+        ownership::give_to_owner_of_parent(&self.path)?;
         match self.path.parent().map(fs::metadata) {
-            Some(Ok(around)) if belonging::is_shared(&around) => {
+            Some(Ok(around)) if ownership::is_shared(&around) => {
                 fs::set_permissions(&self.path, Permissions::from_mode(0o2770))
             }
             _ => Ok(()),
@@ -126,42 +126,44 @@ impl Folder {
 
     fn refuse_foreign(&self, facts: &fs::Metadata) -> Result<(), Error> {
         let me = rustix::process::geteuid().as_raw();
-        // Root may work in anybody's folder, and everybody has to trust root.
-        if me == 0 || facts.uid() == me || facts.uid() == 0 || belonging::is_shared_with_us(facts) {
+        // Root may work in every user's directory, and every user has to trust root.
+        if me == 0 || facts.uid() == me || facts.uid() == 0 || ownership::is_shared_with_us(facts) {
             return Ok(());
         }
         Err(Error::Refused(format!(
-            "lock folder '{}' belongs to user {}, not to you; set AICONFIG_PATH to a folder of your own, or to one that your group shares (chmod 2770)",
+            "lock directory '{}' belongs to user {}, not to you; set AICONFIG_PATH to a directory of your own, or to one that your group shares (chmod 2770)",
             shown(&self.path),
             facts.uid()
         )))
     }
 }
 
-/// What was found in a lock directory.
+/// A lock entry and its contents.
 pub struct LockDir {
-    /// The directory itself: what is done through it cannot hit another that has taken its name since.
+    /// The open directory: operations through it cannot affect another that has taken its name since.
     file: File,
     pub inode: (u64, u64),
-    /// Whose the directory is.
+    /// The owner of the entry.
     pub user: u32,
     pub made_by_us: bool,
     pub modified: SystemTime,
-    /// When `info` was written, by the clock of the machine that keeps the folder.
+    /// When `info` was written, by the clock of the machine that stores the lock directory.
     pub written: Option<SystemTime>,
-    /// `None` where `info` is missing, is not a plain file, or names no holder.
+    /// `None` if `info` is missing, is not a plain file, or names no holder.
     pub info: Option<Info>,
 }
 
 impl LockDir {
-    /// Reads the lock directory at a path, or finds that there is none.
+    /// Reads the lock entry at a path, if there is one.
     pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
         let file = match open_afresh(dir) {
             Ok(file) => file,
             Err(error) if is_gone(&error) => return Ok(None),
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ELOOP)) => {
                 let dir = shown(dir);
-                return Err(Error::Refused(format!("'{dir}' is no folder, so no lock: look at it and remove it")));
+                return Err(Error::Refused(format!(
+                    "'{dir}' is not a directory, so it is not a lock: examine it and remove it"
+                )));
             }
             Err(error) => return Err(Error::io("open the lock", dir)(error)),
         };
@@ -183,16 +185,16 @@ impl LockDir {
         }))
     }
 
-    /// How long ago something was last put in or taken out. Zero if the clock has been set back since.
+    /// The time since the entry's contents last changed. Zero if the clock has been set back since.
     pub fn idle(&self) -> Duration {
         SystemTime::now().duration_since(self.modified).unwrap_or_default()
     }
 
-    /// Takes the `info` out of this very directory.
+    /// Removes the `info` from this very entry, even if another has taken its name.
     pub fn remove_info(&self) -> io::Result<()> {
         if !self.made_by_us {
-            // Whoever dies after this step leaves a directory without `info`, and nobody is to take it for one that a
-            // script is setting up. One of another user cannot be marked, and is only waited for.
+            // If this process dies after this step, an entry without `info` stays, and must not be mistaken for one that a
+            // script is setting up. An entry of another user cannot be marked; contenders then wait for a while.
             _ = rustix::fs::fchmod(&self.file, Mode::RWXU | Mode::SVTX);
         }
         ignore_missing(rustix::fs::unlinkat(&self.file, FILE_NAME, rustix::fs::AtFlags::empty()).map_err(Into::into))
@@ -204,7 +206,7 @@ fn read_info(dir: &File) -> io::Result<Option<(Vec<u8>, Option<SystemTime>)>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match retry_on_intr(|| rustix::fs::openat(dir, FILE_NAME, flags, Mode::empty())) {
         Ok(fd) => File::from(fd),
-        // Nothing there, or a planted link or socket: no info.
+        // Missing, or a planted link or socket: no info.
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
@@ -212,60 +214,60 @@ fn read_info(dir: &File) -> io::Result<Option<(Vec<u8>, Option<SystemTime>)>> {
     if !facts.is_file() {
         return Ok(None);
     }
-    // With room for the usual text and its end, it is read in two calls.
+    // With room for the usual text, reading takes two calls: the text and the end of the file.
     let mut text = Vec::with_capacity(1024);
     file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
     Ok((text.len() as u64 <= MAX_BYTES).then(|| (text, facts.modified().ok())))
 }
 
-/// Writes `info` into a lock directory that has none. One that cannot be written whole is removed.
-pub fn write_info(dir: &File, info: &Info, belonging: Belonging) -> io::Result<()> {
+/// Writes `info` into a lock entry that has none. If it cannot be written completely it is removed.
+pub fn write_info(dir: &File, info: &Info, ownership: Ownership) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = retry_on_intr(|| rustix::fs::openat(dir, FILE_NAME, flags, Mode::RUSR | Mode::WUSR))?;
     let mut file = File::from(file);
-    let given = if belonging.is_plain() { Ok(()) } else { belonging.give_file(&file) };
+    let given = if ownership.is_plain() { Ok(()) } else { ownership.give_file(&file) };
     given.and_then(|()| file.write_all(info.encode().as_bytes())).inspect_err(|_| {
         _ = rustix::fs::unlinkat(dir, FILE_NAME, rustix::fs::AtFlags::empty());
     })
 }
 
-/// Whether memlatch made a lock directory, and no script.
+/// Whether memlatch made a lock entry, and not a script.
 pub fn is_made_by_us(facts: &fs::Metadata) -> bool {
     facts.mode() & (STICKY | SHARED_MARK) != 0
 }
 
-/// Opens a lock directory, and nothing that a link leads to.
+/// Opens a lock entry without following links.
 pub fn open_dir(dir: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(retry_on_intr(|| rustix::fs::open(dir, flags, Mode::empty()))?))
 }
 
-/// The same, as it is now on the server where there is one: a lock that is remembered may be gone, or another's.
+/// The same, but asks the file server, if there is one: a cached entry may be gone, or belong to another holder.
 fn open_afresh(dir: &Path) -> io::Result<File> {
     Fresh::around(dir)?.open(dir.file_name().unwrap_or_default(), OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
-/// Whether what was looked for is not there (any more): NFS tells so of what another machine removes after it was found.
+/// Whether the error says that the file does not exist, or no longer: NFS reports a stale handle if another machine removed the file after it was found.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::StaleNetworkFileHandle)
 }
 
-/// Makes a lock directory. `false` if there is one already.
-pub fn make_dir(level: &Level, belonging: Belonging) -> io::Result<bool> {
-    match create_dir(level, belonging) {
+/// Makes a lock entry. `false` if there is one already.
+pub fn make_dir(level: &Level, ownership: Ownership) -> io::Result<bool> {
+    match create_dir(level, ownership) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-fn create_dir(level: &Level, belonging: Belonging) -> io::Result<()> {
-    if belonging.is_plain() {
+fn create_dir(level: &Level, ownership: Ownership) -> io::Result<()> {
+    if ownership.is_plain() {
         return DirBuilder::new().mode(0o700 | STICKY).create(&level.dir);
     }
-    if belonging.is_shared() {
-        // Whoever dies before the mark is set leaves what looks like a script's directory, and that any member can clear,
-        // but for the umask.
+    if ownership.is_shared() {
+        // A process that dies before the mark is set leaves what looks like a script's entry. Any member of the group must be able
+        // to clear that, so the umask must not apply.
         let umask = rustix::process::umask(Mode::empty());
         let made = DirBuilder::new().mode(0o770).create(&level.dir);
         rustix::process::umask(umask);
@@ -273,36 +275,38 @@ fn create_dir(level: &Level, belonging: Belonging) -> io::Result<()> {
     } else {
         DirBuilder::new().mode(0o700 | STICKY).create(&level.dir)?;
     }
-    belonging.give_directory(&open_dir(&level.dir)?)
+    ownership.give_directory(&open_dir(&level.dir)?)
 }
 
-/// Makes a directory and those above it that are missing. What root makes belongs to the owner of the one around it.
+/// Makes a directory and its missing parents. What root makes is given to the owner of its parent.
 fn make_all(directory: &Path) -> Result<(), Error> {
     let missing: Vec<&Path> = directory.ancestors().take_while(|above| !above.exists()).collect();
     for directory in missing.into_iter().rev() {
         match fs::create_dir(directory) {
-            Ok(()) => belonging::give_as_around(directory).map_err(Error::io("set the owner of", directory))?,
+            Ok(()) => {
+                ownership::give_to_owner_of_parent(directory).map_err(Error::io("set the owner of", directory))?
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::io("make the folder", directory)(error)),
+            Err(error) => return Err(Error::io("make the directory", directory)(error)),
         }
     }
     Ok(())
 }
 
-/// Removes a lock directory. `false` if something is in it.
+/// Removes a lock entry. `false` if it is not empty.
 pub fn remove_dir(level: &Level) -> io::Result<bool> {
     match fs::remove_dir(&level.dir) {
         Ok(()) => Ok(true),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound => Ok(true),
-            // POSIX lets rmdir(2) say either.
+            // POSIX allows rmdir(2) to return either.
             io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => Ok(false),
             _ => Err(error),
         },
     }
 }
 
-/// Takes "there is no such file" for success.
+/// Treats "no such file" as success.
 pub fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -1,13 +1,13 @@
-//! The kernel lock: `flock` on a guard file. The only user of fs2, and no policy.
+//! The kernel lock: `flock` on a guard file. The only user of fs2; no policy.
 //!
-//! A guard may be unlinked by who holds it (cleanup does so with idle ones), and then a waiter is granted a lock that
-//! nobody else will ever see. So every grant is followed by a comparison of the open file with the one at the path.
+//! A process that holds a guard may unlink it, as cleanup does with unused ones. A waiter is then granted a lock on a file that
+//! no other process can open. So after every grant the open file is compared with the file at the path.
 //!
 //! # Limitations
 //!
-//! The lock is advisory. On a share it keeps out those machines that the file system carries locks to (docs/locking.md).
+//! The lock is advisory. On a share it excludes only the machines that the file system carries locks to (docs/locking.md).
 
-use super::{Error, belonging::Belonging};
+use super::{Error, ownership::Ownership};
 use memlatch_os::Fresh;
 use std::{
     fs::{File, OpenOptions},
@@ -29,23 +29,23 @@ pub enum Mode {
 pub enum Waited {
     Granted,
     TimedOut,
-    /// The caller's look-out told it to stop.
-    CalledOff,
+    /// The caller did not want to go on.
+    Stopped,
 }
 
-/// Opens a guard for a lock of this mode. Where there is none it is made, if `maker` says to whom it will belong.
+/// Opens a guard for a lock of this mode. A missing guard is made if the ownership of a new file is given.
 ///
-/// The descriptor is writable, because NFS grants an exclusive lock on no other. Where nothing can be written, a guard that
-/// is there can still be locked shared.
-pub fn open(path: &Path, mode: Mode, maker: Option<Belonging>) -> io::Result<File> {
+/// The descriptor is writable, because NFS grants an exclusive lock only on writable ones. Without write permission, an existing guard
+/// can still be locked shared.
+pub fn open(path: &Path, mode: Mode, new: Option<Ownership>) -> io::Result<File> {
     use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let mut writable = options.clone();
     writable.write(true).truncate(false).mode(0o600);
-    let opened = match maker {
-        Some(maker) if !maker.is_plain() => open_or_give(&writable, path, maker),
-        maker => writable.create(maker.is_some()).open(path),
+    let opened = match new {
+        Some(ownership) if !ownership.is_plain() => open_or_make(&writable, path, ownership),
+        new => writable.create(new.is_some()).open(path),
     };
     match opened {
         Err(error) if mode == Mode::Shared && matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
@@ -55,12 +55,12 @@ pub fn open(path: &Path, mode: Mode, maker: Option<Belonging>) -> io::Result<Fil
     }
 }
 
-/// Opens a guard, or makes it and gives it to whom it belongs.
-fn open_or_give(options: &OpenOptions, path: &Path, maker: Belonging) -> io::Result<File> {
+/// Opens a guard, or makes it and sets its owner.
+fn open_or_make(options: &OpenOptions, path: &Path, ownership: Ownership) -> io::Result<File> {
     loop {
         match options.open(path) {
             Ok(file) => {
-                maker.heal(&file)?;
+                ownership.repair(&file)?;
                 return Ok(file);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -68,10 +68,10 @@ fn open_or_give(options: &OpenOptions, path: &Path, maker: Belonging) -> io::Res
         }
         match options.clone().create_new(true).open(path) {
             Ok(file) => {
-                maker.give_file(&file)?;
+                ownership.give_file(&file)?;
                 return Ok(file);
             }
-            // Somebody else was faster.
+            // Another process was faster.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -94,13 +94,13 @@ pub fn try_lock(file: &File, mode: Mode) -> io::Result<bool> {
 
 /// Waits for the lock, asleep in the kernel's queue, until `deadline`.
 ///
-/// `flock` has no timeout. A thread waits in it, so that this one can leave when time is up: what the thread is granted
-/// after that, it gives back at once. `look_out` is asked once a second whether to go on.
+/// `flock` has no timeout. A helper thread waits in it, so that this thread can give up when the time is over; if the helper
+/// is granted the lock after that, it releases it at once. `keep_waiting` is called once a second.
 pub fn lock(
     file: &Arc<File>,
     mode: Mode,
     deadline: Option<Instant>,
-    look_out: &mut dyn FnMut() -> bool,
+    keep_waiting: &mut dyn FnMut() -> bool,
 ) -> io::Result<Waited> {
     let (report, granted) = mpsc::channel();
     let waiter = Arc::clone(file);
@@ -115,7 +115,7 @@ pub fn lock(
                 result => break result,
             }
         };
-        // The file goes first: if nobody listens any more, this was its last owner, and closing it unlocks.
+        // If the receiver is gone, this thread has the last reference to the file, and closing it unlocks.
         if let Err(mpsc::SendError((Ok(()), waiter))) = report.send((result, waiter)) {
             drop(waiter);
         }
@@ -126,27 +126,27 @@ pub fn lock(
             Ok((result, _)) => return result.map(|()| Waited::Granted),
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(io::Error::other("the waiting thread ended")),
             Err(mpsc::RecvTimeoutError::Timeout) if left <= Duration::from_secs(1) => return Ok(Waited::TimedOut),
-            Err(mpsc::RecvTimeoutError::Timeout) if look_out() => {}
-            Err(mpsc::RecvTimeoutError::Timeout) => return Ok(Waited::CalledOff),
+            Err(mpsc::RecvTimeoutError::Timeout) if keep_waiting() => {}
+            Err(mpsc::RecvTimeoutError::Timeout) => return Ok(Waited::Stopped),
         }
     }
 }
 
-/// Whether some process holds the lock of the guard file at `path` for itself alone.
+/// Whether some process holds the guard at `path` exclusively.
 pub fn is_locked(path: &Path) -> Result<bool, Error> {
     match open(path, Mode::Shared, None) {
-        Ok(file) => Ok(!try_lock(&file, Mode::Shared).map_err(Error::io("look at the guard", path))?),
+        Ok(file) => Ok(!try_lock(&file, Mode::Shared).map_err(Error::io("examine the guard", path))?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Error::io("open the guard", path)(error)),
     }
 }
 
-/// Gives the lock back for every process that shares the descriptor: a daemon that inherited it keeps nothing.
+/// Releases the lock for all processes that share the descriptor, even a daemon that inherited it.
 pub fn unlock(file: &File) -> io::Result<()> {
     fs2::FileExt::unlock(file)
 }
 
-/// Whether the open file is still the one at `path`, on the server too if there is one.
+/// Whether the open file is still the one at `path`; a file server is asked, not the cache.
 pub fn is_linked(file: &File, path: &Path) -> io::Result<bool> {
     let here = file.metadata()?;
     let there = match Fresh::around(path) {
@@ -157,11 +157,11 @@ pub fn is_linked(file: &File, path: &Path) -> io::Result<bool> {
     Ok(there == Some((here.dev(), here.ino())))
 }
 
-/// Makes sure that the lock is still this process's where a server may have given it to another machine.
+/// Checks that this process still has the lock, on file systems whose server may have given it to another machine.
 ///
-/// A machine that the server has not heard from for the time of its lease loses its locks (90 s with Linux' NFS server,
-/// nfsd(7); 300 s with CephFS), and its processes are not told. Only work on the locked descriptor itself fails then:
-/// writing to it seems to succeed, and fsync(2) says EIO. Elsewhere nothing is written.
+/// If a server has not heard from a machine for its lease time (90 s with Linux' NFS server, nfsd(7); 300 s with CephFS), the machine
+/// loses its locks, and its processes are not told. Only operations on the locked descriptor then fail:
+/// writing to it seems to succeed, and fsync(2) returns EIO. On other file systems nothing is written.
 pub fn confirm(file: &File) -> io::Result<()> {
     if !memlatch_os::locks_can_be_lost(file) {
         return Ok(());

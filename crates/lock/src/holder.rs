@@ -1,4 +1,4 @@
-//! Alive, dead or unknown: the judgement over a lock's `info`, and who is inside a lock.
+//! Whether a holder is alive, dead or unknown, judged by its `info`; and whether this process is inside a lock.
 
 use super::{
     folder::{Folder, LockDir},
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-/// A script makes its directory first and writes `info` next. If that has not come after this long, it never will.
+/// A script makes its entry first and then writes `info`. After this time without `info`, the script is taken for dead.
 pub const SETTING_UP: Duration = Duration::from_secs(2);
 
 /// What is known of a holder.
@@ -21,37 +21,37 @@ pub const SETTING_UP: Duration = Duration::from_secs(2);
 pub enum State {
     Alive,
     Dead(Cause),
-    /// It cannot be judged from here, and counts as alive.
+    /// It cannot be checked from here, and counts as alive.
     Unknown(Doubt),
 }
 
-/// Why a hold is over although nobody ended it.
+/// Why a hold is over although it was not released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The process is gone, or its number belongs to another one by now.
+    /// The process has exited, or its PID belongs to another one by now.
     Ended(Pid),
     /// The lease's time is over.
     Expired(Pid),
-    /// The directory tells of no holder: whoever made it ended before it had written.
+    /// The entry names no holder: the process that made it exited before it had written `info`.
     Unfinished,
 }
 
-/// Why a holder cannot be judged.
+/// Why a holder cannot be checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {
     OtherHost(String),
     OtherNamespace,
-    /// The system shows nothing of the process but that there is one.
+    /// The system shows only that the process exists.
     Hidden,
 }
 
-/// What this process knows about itself and about its lock folder, looked up when first needed.
+/// What this process knows about itself and about its lock directory, looked up when first needed.
 pub struct Here {
     folder: PathBuf,
-    /// The tokens of the holds that it works inside.
+    /// The tokens of the holds that this process works inside.
     inside: Arc<[String]>,
     mount: OnceCell<Option<String>>,
-    /// By how many seconds the clock of the folder's server is ahead of ours.
+    /// By how many seconds the clock of the file server is ahead of ours.
     clock_ahead: OnceCell<i64>,
     host: OnceCell<String>,
     boot: OnceCell<Option<String>>,
@@ -60,7 +60,7 @@ pub struct Here {
 }
 
 impl Here {
-    pub fn before(folder: &Folder) -> Self {
+    pub fn new(folder: &Folder) -> Self {
         Here {
             folder: folder.path().to_owned(),
             inside: Arc::clone(folder.tokens()),
@@ -73,7 +73,7 @@ impl Here {
         }
     }
 
-    /// How the lock folder is mounted, if other machines may share it.
+    /// How the lock directory is mounted, if other machines may share it.
     pub fn mount(&self) -> Option<&str> {
         self.mount.get_or_init(|| hosts::kind_of_mount(&self.folder)).as_deref()
     }
@@ -95,11 +95,11 @@ impl Here {
         self.lineage.get_or_init(process::lineage)
     }
 
-    /// Judges the holder that made a lock directory. `guard_is_free` says whether the guard is locked by nobody, or by the
-    /// caller alone.
+    /// Judges the holder of a lock entry. `guard_is_free` says that the guard is unlocked, or locked only by the
+    /// caller.
     pub fn judge(&self, dir: &LockDir, guard_is_free: bool) -> State {
         match &dir.info {
-            // Our own files are sealed by their last line; an unsealed one was never finished.
+            // The last line marks memlatch's own files as complete; a file without it was never finished.
             Some(info) if info.kind != Kind::Script || !dir.made_by_us => self.judge_holder(info, dir, guard_is_free),
             _ if dir.made_by_us && !guard_is_free => State::Alive,
             _ if dir.made_by_us => State::Dead(Cause::Unfinished),
@@ -108,7 +108,7 @@ impl Here {
         }
     }
 
-    /// The same for one whose `info` was found.
+    /// The same if the entry has `info`.
     fn judge_holder(&self, info: &Info, dir: &LockDir, guard_is_free: bool) -> State {
         let same_host = info.host.as_deref().is_none_or(|host| host == self.host());
         let same_boot = info.boot.is_some() && info.boot.as_deref() == self.boot();
@@ -118,18 +118,18 @@ impl Here {
         if info.kind.keeps_guard() && !guard_is_free {
             return State::Alive;
         }
-        // The kernel that knows the guard free is the kernel that the holder ran on, in whatever container.
+        // The holder ran on this kernel, in whatever container, and this kernel says that the guard is free.
         if info.kind.keeps_guard() && same_boot {
             return State::Dead(Cause::Ended(info.pid));
         }
-        if info.kind.keeps_guard() && self.guard_speaks_for(info) {
+        if info.kind.keeps_guard() && self.guard_reaches_host_of(info) {
             return State::Dead(Cause::Ended(info.pid));
         }
         if !same_host {
             return State::Unknown(Doubt::OtherHost(info.host.clone().unwrap_or_default()));
         }
         if info.boot.is_some() && !same_boot {
-            // Another machine may bear the same name, but it did not take the lock before we started.
+            // Another machine may have the same name. But if the lock is older than our boot, the holder's boot is a former one of this machine.
             let before_our_start = info.acquired.zip(process::boot_time()).is_some_and(|(then, start)| then <= start);
             let host = || info.host.clone().unwrap_or_default();
             return if before_our_start {
@@ -142,7 +142,7 @@ impl Here {
             return State::Dead(Cause::Ended(info.pid));
         }
         if let Some(namespace) = info.namespace.as_deref().filter(|name| Some(*name) != self.namespace()) {
-            // From outside of all sandboxes one can see that nobody is left in one.
+            // From outside of all sandboxes this process can see whether any process is left in the holder's.
             return match process::is_namespace_empty(namespace, dir.user) {
                 true => State::Dead(Cause::Ended(info.pid)),
                 false => State::Unknown(Doubt::OtherNamespace),
@@ -151,9 +151,9 @@ impl Here {
         judge_process(info)
     }
 
-    /// Whether a guard that is free here is free on the holder's machine too: locks were seen to exclude between two
-    /// machines that had mounted the folder as ours and the holder's have.
-    fn guard_speaks_for(&self, info: &Info) -> bool {
+    /// Whether a guard that is free here is free on the holder's machine too: a test has shown that locks exclude between two
+    /// machines that had mounted the lock directory in the way that ours and the holder's have.
+    fn guard_reaches_host_of(&self, info: &Info) -> bool {
         info.mount.is_some()
             && info.mount.as_deref() == self.mount()
             && hosts::proofs(&self.folder).iter().any(|proof| Some(proof.mount.as_str()) == self.mount())
@@ -167,8 +167,8 @@ impl Here {
         }
     }
 
-    /// How many seconds a lease of another machine or boot has left. Its length is known from its holder's clock, and its
-    /// beginning and the present moment from the clock of the server that both share.
+    /// The seconds that a lease of another machine or boot has left. The holder's clock gives its length; the clock of the shared
+    /// file server gives its start and the present time.
     fn time_left_by_the_folder(&self, info: &Info, dir: &LockDir, expires: i64) -> i64 {
         let written = dir.written.and_then(|written| written.duration_since(UNIX_EPOCH).ok());
         let begun = written.map(|written| written.as_secs() as i64);
@@ -176,17 +176,17 @@ impl Here {
         match info.acquired.zip(begun) {
             Some((acquired, begun)) if self.mount().is_some() => {
                 let ahead = || hosts::clock_of(&self.folder).map_or(0, |there| there - now);
-                // Both clocks are cut to whole seconds, and nobody's lease is to end early by that.
+                // Both times are cut to whole seconds; one more second makes sure that this never ends a lease early.
                 begun + (expires - acquired) + 1 - (now + *self.clock_ahead.get_or_init(ahead))
             }
             _ => expires - now,
         }
     }
 
-    /// Whether this process works inside the hold that `info` tells of.
+    /// Whether this process works inside the hold that `info` describes.
     pub fn is_inside(&self, info: &Info) -> bool {
-        let told = info.token.as_ref().is_some_and(|token| self.inside.contains(token));
-        told || (info.kind != Kind::Script && self.descends_from(info))
+        let has_token = info.token.as_ref().is_some_and(|token| self.inside.contains(token));
+        has_token || (info.kind != Kind::Script && self.descends_from(info))
     }
 
     /// Whether the holder is this process or one of its ancestors.
@@ -209,12 +209,12 @@ fn judge_process(info: &Info) -> State {
     }
 }
 
-/// Whether the `with` that took a lock is gone, so that others must be keeping the guard that they inherited.
+/// Whether the `with` that took a lock is gone, so that processes that inherited the guard must be holding it.
 pub fn is_orphaned(info: &Info) -> bool {
     info.kind == Kind::With && process::look_up(info.pid).is_none_or(|process| process.zombie)
 }
 
-/// The sentence that `show` prints behind `Status: `.
+/// The sentence that `show` prints after `Status: `.
 pub fn describe(info: Option<&Info>, state: &State) -> String {
     match (state, info) {
         (State::Alive, Some(info)) if is_orphaned(info) => {
@@ -230,12 +230,13 @@ pub fn describe(info: Option<&Info>, state: &State) -> String {
         (State::Dead(Cause::Unfinished), _) => "STALE (it names no holder)".to_owned(),
         (State::Unknown(Doubt::OtherHost(host)), _) => {
             format!(
-                "UNKNOWN (held on host {}, cannot be judged from here)",
+                "UNKNOWN (held on host {}, cannot be checked from here)",
                 memlatch_os::paths::escape(host.as_bytes())
             )
         }
         (State::Unknown(Doubt::OtherNamespace), _) => {
-            "UNKNOWN (held in another PID namespace, a sandbox or container, and cannot be judged from here)".to_owned()
+            "UNKNOWN (held in another PID namespace, a sandbox or container, and cannot be checked from here)"
+                .to_owned()
         }
         (State::Unknown(Doubt::Hidden), _) => "UNKNOWN (the system hides the process)".to_owned(),
     }

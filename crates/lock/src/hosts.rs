@@ -1,13 +1,13 @@
-//! Machines that share a lock folder: what was seen of the kernel's locks between them.
+//! Machines that share a lock directory: tests of whether the kernel's locks exclude between them.
 //!
-//! A lock that is free here proves that its holder on another machine is dead only if locks exclude between the two. No
-//! file system's name tells that; it has to be seen. `memlatch doctor --hold` and `--probe` look, and write what they saw
-//! into the file `hosts` of the lock folder, a line each. It holds for mounts of the kind that it was seen with.
+//! A lock that is free here proves that its holder on another machine is dead only if locks exclude between the two machines. The
+//! name of the file system does not say whether they do; it takes a test. `memlatch doctor --hold` and `--probe` make it, and record the
+//! result in the file `hosts` in the lock directory, one line for each test. A result is valid for mounts of the kind it was obtained with.
 
 use super::{
-    belonging::Belonging,
     folder::Folder,
     info::{seconds, unescape, utc},
+    ownership::Ownership,
 };
 use memlatch_os::{Fresh, paths::escape};
 use rustix::fs::{OFlags, Timestamps, UTIME_NOW, futimens};
@@ -19,25 +19,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file in the lock folder.
+/// The file in the lock directory.
 pub const FILE_NAME: &str = "hosts";
-/// Longer files are not ours.
+/// Only this much of the file is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// One machine's way to the lock folder.
+/// A machine and its path to the lock directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     pub name: String,
-    /// The lock folder's path there.
+    /// The path of the lock directory on that machine.
     pub folder: PathBuf,
 }
 
-/// That a lock which one machine held was refused to another, and granted once it was given back.
+/// A successful test: a lock that one machine held was refused to another, and granted once it was released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// Seconds since 1970, UTC.
     pub seen: i64,
-    /// How both had mounted the folder, see [`kind_of_mount`].
+    /// How both machines had mounted the directory, see [`kind_of_mount`].
     pub mount: String,
     pub hosts: [Host; 2],
 }
@@ -74,7 +74,7 @@ impl Proof {
     }
 }
 
-/// What was seen in a lock folder, oldest first. What cannot be read proves nothing.
+/// The results recorded in a lock directory, oldest first. Lines that cannot be parsed are ignored.
 pub fn proofs(folder: &Path) -> Vec<Proof> {
     let mut text = String::new();
     let read = Fresh::directory(folder)
@@ -83,26 +83,26 @@ pub fn proofs(folder: &Path) -> Vec<Proof> {
     if read.is_err() {
         return Vec::new();
     }
-    // A line without its end was cut off.
+    // A line without a newline was cut off.
     text.split_inclusive('\n').filter_map(|line| Proof::decode(line.strip_suffix('\n')?)).collect()
 }
 
-/// Adds what was seen.
+/// Records a result.
 pub fn add(folder: &Folder, proof: &Proof) -> io::Result<()> {
     let path = folder.path().join(FILE_NAME);
-    let belonging = Belonging::beside(&path)?;
+    let ownership = Ownership::beside(&path)?;
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
     let mut file = options.open(&path)?;
-    if !belonging.is_plain() {
-        belonging.give_file(&file)?;
+    if !ownership.is_plain() {
+        ownership.give_file(&file)?;
     }
     file.write_all(proof.encode().as_bytes())?;
     file.sync_all()
 }
 
-/// How a folder is mounted, as far as locks are concerned: the file system's name, and those options that keep locks to one
-/// machine. `None` for a disk of this machine's own.
+/// How a directory is mounted, as far as locks are concerned: the name of the file system, and the mount options that keep locks local to
+/// one machine. `None` for a local disk.
 pub fn kind_of_mount(folder: &Path) -> Option<String> {
     if !memlatch_os::is_remote(folder) {
         return None;
@@ -110,12 +110,12 @@ pub fn kind_of_mount(folder: &Path) -> Option<String> {
     Some(memlatch_os::file_system(&File::open(folder).ok()?)?.kind_for_locks())
 }
 
-/// The time by the clock of the machine that keeps the folder, in seconds since 1970. Machines that share a folder may
-/// disagree on the time, but not on this one.
+/// The time by the clock of the machine that stores the directory, in seconds since 1970. Machines that share a directory may
+/// disagree about the time, but not about this one.
 pub fn clock_of(folder: &Path) -> io::Result<i64> {
     let path = folder.join(format!(".clock.memlatch-{}.tmp", super::info::new_token()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    // "Now" is the server's now, see utimensat(2) and SETATTR in RFC 8881.
+    // UTIME_NOW is the server's time, see utimensat(2) and SETATTR in RFC 8881.
     let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let time = futimens(&file, &Timestamps { last_access: now, last_modification: now })
         .map_err(io::Error::from)
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_seen_is_read_as_it_was_written_and_a_torn_line_is_nothing() {
+    fn results_are_read_as_they_were_written_and_a_line_cut_short_is_ignored() {
         let host = |name: &str, folder: &str| Host { name: name.into(), folder: folder.into() };
         let proof = Proof { seen: 7, mount: "nfs4".into(), hosts: [host("a\tb", "/x y"), host("b", "/\n")] };
         let folder = tempfile::tempdir().unwrap();

@@ -1,14 +1,14 @@
-//! What a lock says about its holder: the `info` file, as text and as a value. Pure.
+//! The description of a lock's holder: the `info` file, as text and as a value. Pure.
 //!
 //! The first three lines are those of the shell scripts that memlatch replaces; scripts that still run read them.
-//! `KIND` stands last and seals the file: without it the text is a script's, or was never finished.
+//! `KIND` is the last line and marks the file as complete: without it the text is a script's, or was never finished.
 
 use memlatch_os::{paths::escape, text::shortened};
 use std::{fmt, path::PathBuf};
 
-/// The file's name within a lock directory.
+/// The file's name within a lock entry.
 pub const FILE_NAME: &str = "info";
-/// Longer files are not ours: every value that we write is bounded.
+/// memlatch writes no longer file, because every value is limited.
 pub const MAX_BYTES: u64 = 64 * 1024;
 const MAX_COMMAND_CHARS: usize = 300;
 
@@ -23,7 +23,7 @@ pub enum Kind {
     Write,
     /// `file-lock acquire`: held on behalf of the owner until it is released.
     Lease,
-    /// A shell script made the directory: held while its PID lives.
+    /// A shell script made the entry: held while its PID is alive.
     Script,
 }
 
@@ -43,16 +43,16 @@ impl Kind {
         [Kind::With, Kind::Update, Kind::Write, Kind::Lease].into_iter().find(|kind| kind.word() == word)
     }
 
-    /// Whether the holder keeps the guard's kernel lock for as long as it works.
+    /// Whether the holder keeps the guard locked for as long as it works.
     pub fn keeps_guard(self) -> bool {
         matches!(self, Kind::With | Kind::Update | Kind::Write)
     }
 }
 
-/// The facts about one holder.
+/// The description of one holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Info {
-    /// The holder: of a lease the owner, otherwise the process that works under the lock.
+    /// The owner of a lease, otherwise the process that works under the lock.
     pub pid: u32,
     /// Seconds since 1970, UTC.
     pub acquired: Option<i64>,
@@ -60,25 +60,25 @@ pub struct Info {
     pub target: Option<PathBuf>,
     pub command: Option<String>,
     pub client: Option<String>,
-    /// Names the boot of the kernel that the PID belongs to.
+    /// The boot of the kernel that the PID belongs to.
     pub boot: Option<String>,
-    /// Names the PID namespace that the PID belongs to.
+    /// The PID namespace that the PID belongs to.
     pub namespace: Option<String>,
-    /// How the holder's machine has mounted the lock folder, if others may share it: see [`super::hosts`].
+    /// How the holder's machine has mounted the lock directory, if others may share it: see [`super::hosts`].
     pub mount: Option<String>,
-    /// When the PID's process started, in the unit of [`memlatch_os::Process::started`].
+    /// When the process started, in the unit of [`memlatch_os::Process::started`].
     pub started: Option<u64>,
     /// When a lease ends by itself: seconds since 1970, UTC.
     pub expires: Option<i64>,
     /// The same moment in milliseconds since the boot, which does not jump with the wall clock.
     pub deadline: Option<u64>,
-    /// Unlike that of any other hold; also in the name of the holder's temporary file.
+    /// Unique to this hold; also part of the name of the holder's temporary file.
     pub token: Option<String>,
     pub kind: Kind,
 }
 
 impl Info {
-    /// Facts of a hold by `pid`, to be completed by whoever knows more.
+    /// A description of a hold by `pid`, without the optional values.
     pub fn new(pid: u32, kind: Kind) -> Self {
         Info {
             pid,
@@ -98,7 +98,7 @@ impl Info {
         }
     }
 
-    /// The lines of the file, without their ends. Values hold no control characters.
+    /// The lines of the file, without newlines. Values contain no control characters.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("PID: {}", self.pid)];
         let mut add = |name: &str, value: Option<String>| {
@@ -129,12 +129,12 @@ impl Info {
         text
     }
 
-    /// Reads a file's text. `None` if there is no PID in it: an unfinished file or not one of ours.
+    /// Parses the text of a file. `None` if it has no PID: it is unfinished or not an `info` file.
     ///
-    /// Unknown lines are passed over, and so are values that do not parse, as a newer version may have written them.
+    /// Unknown lines and invalid values are ignored, because a newer version may have written them.
     pub fn decode(text: &[u8]) -> Option<Self> {
         let mut info = Info::new(0, Kind::Script);
-        // A line without its end was cut off, and its value with it.
+        // A line without a newline was cut off, and its value with it.
         for line in text.split_inclusive(|&byte| byte == b'\n') {
             let Some((name, value)) = line.strip_suffix(b"\n").and_then(split) else { continue };
             let words = || String::from_utf8(unescape(value)).ok();
@@ -161,7 +161,7 @@ impl Info {
     }
 }
 
-/// Reads as "PID 4711 (with, 'sleep 40', client cursor) on host b since 2026-01-25T10:30:00Z".
+/// Prints "PID 4711 (with, 'sleep 40', client cursor) on host b since 2026-01-25T10:30:00Z".
 impl fmt::Display for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PID {} ({}", self.pid, self.kind.word())?;
@@ -182,13 +182,13 @@ impl fmt::Display for Info {
     }
 }
 
-/// Makes a token that no other hold has: two processes differ in PID, two holds of one process in time.
+/// Makes a unique token: two processes differ in PID, two holds of one process in time.
 pub fn new_token() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("{:x}-{:x}", std::process::id(), now.as_nanos())
 }
 
-/// Tokens become part of file names, so nothing else may pass for one.
+/// Checks the form of a token, because tokens become part of file names.
 fn is_token(token: &str) -> bool {
     (1..=64).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
@@ -211,7 +211,7 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
 }
 
-/// Undoes [`escape`]; an escape that it would not write stands for itself.
+/// Reverses [`escape`]. An escape sequence that it does not write is kept as it is.
 pub(super) fn unescape(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -231,7 +231,7 @@ pub(super) fn unescape(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The bytes that an escape stands for and its length behind the backslash.
+/// The bytes that an escape sequence stands for, and its length after the backslash.
 fn unescape_one(after: &[u8]) -> (Option<Vec<u8>>, usize) {
     let hex = |digits: &[u8]| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
     match after {
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_cannot_break_a_line_or_reach_a_terminal_raw() {
+    fn a_value_breaks_no_line_and_reaches_the_terminal_escaped() {
         let mut info = Info::new(7, Kind::Lease);
         info.target = Some(path(b"/x/\x1b[31m\nPID: 1\xff\\n\xe2\x80\xae".to_vec()));
         info.token = Some("ab-12".into());
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_written_file_tells_nothing_that_it_does_not_hold() {
+    fn a_file_cut_short_is_never_taken_for_more_than_a_script_s() {
         let whole = Info { token: Some("ab".into()), ..Info::new(4711, Kind::Lease) }.encode();
         for length in 0..whole.len() {
             let info = Info::decode(&whole.as_bytes()[..length]);

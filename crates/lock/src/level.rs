@@ -1,24 +1,24 @@
-//! Where a lock lies on disk. Pure.
+//! The paths of a lock on disk. Pure.
 
 use super::target::LockId;
 use std::path::{Path, PathBuf};
 
 /// The files of one lock.
 ///
-/// A target's lock is level 0. Whoever holds a lock opens a level within it for the processes that are inside,
-/// which exclude one another there in the very same way, to any depth.
+/// A target's lock is level 0. Within a lock there is a level for the processes that work inside it;
+/// they exclude one another there in the same way, to any depth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
-    /// The file that carries the kernel lock. `dir` is changed only by who holds it exclusively.
+    /// The file that carries the kernel lock. Only a process that holds it exclusively changes `dir`.
     pub guard: PathBuf,
-    /// The turnstile: who has to wait for a lease or a script queues here, so that only the first one watches.
+    /// Waiters for a lease or a script queue on this file, so that only the first one watches the holder.
     pub queue: PathBuf,
-    /// The lock directory: it exists while the lock is held, as the shell scripts have it.
+    /// The lock entry: it exists while the lock is held, as in the shell scripts.
     pub dir: PathBuf,
     pub depth: u32,
 }
 
-/// Endings of the names in the lock folder.
+/// Suffixes of the names in the lock directory.
 pub const GUARD: &str = "guard";
 pub const QUEUE: &str = "queue";
 pub const DIR: &str = "lock";
@@ -34,7 +34,7 @@ impl Level {
         Level::named(&self.dir, "inside", self.depth + 1)
     }
 
-    /// The directory of the lock that this level lies in.
+    /// The entry of the lock around this level.
     pub fn outer(&self) -> Option<&Path> {
         if self.depth == 0 { None } else { self.dir.parent() }
     }

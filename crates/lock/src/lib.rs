@@ -1,25 +1,24 @@
-//! Locks on targets: taken, nested, leased, judged and cleaned up.
+//! Locks on files: taking, nesting, leasing, checking and clearing them.
 //!
-//! The story in one paragraph. A target's lock is named after its canonical path ([`target`]) and lies in the lock
-//! folder ([`folder`], [`level`]). Whoever works under it holds the kernel lock on its guard file ([`guard`]) and says
-//! so in a lock directory with an `info` file ([`info`]), which the old shell scripts understand and respect. `acquire`
-//! leaves only the directory behind, a lease in the name of an owner ([`lease`]); [`holder`] judges whether that owner
-//! lives. Contenders ([`contend`]) queue in the kernel and wait for the living; what the dead left is cleared, and locks
-//! are given back, in one way ([`ending`]). Processes inside a lock contend one level further down, by the same rules.
-//! [`census`] looks at all locks at once, [`waiters`] counts those who wait.
+//! In one paragraph: a target's lock is named after its canonical path ([`target`]) and lies in the lock
+//! directory ([`folder`], [`level`]). A process that works under the lock holds the kernel lock on its guard file ([`guard`]) and
+//! announces that by a lock entry, a directory with an `info` file ([`info`]), which the old shell scripts understand and respect.
+//! `acquire` leaves only the entry behind, as a lease of an owner ([`lease`]); [`holder`] checks whether that owner is
+//! alive. Contenders ([`contend`]) queue in the kernel and wait for living holders. Dead holders' locks are cleared, and locks
+//! are released, in one place ([`ending`]). Processes inside a lock contend one level further down, by the same rules.
+//! [`census`] lists all locks, [`waiters`] counts the waiters.
 //!
-//! One invariant carries the rest: **a lock directory changes only under its exclusive guard.**
+//! Everything rests on one invariant: **a lock entry changes only under its exclusive guard.**
 //!
-//! This module never reads or writes the data that it guards.
+//! This crate never reads or writes the data that it guards.
 //!
 //! # Limitations
 //!
-//! Locks are advisory: who writes past them is not stopped. A lock folder guards only those who share it. See
-//! `docs/locking.md` for network file systems and containers.
+//! Locks are advisory: a program that writes without the lock is not stopped. Processes exclude each other only if they use the same
+//! lock directory. See `docs/locking.md` for network file systems and containers.
 //!
-//! If a `with` is killed, all that its command has started keep the guard locked until they have ended, a daemon too.
+//! If a `with` is killed, every process that its command has started keeps the guard locked until it ends, even a daemon.
 
-pub mod belonging;
 pub mod census;
 pub mod client;
 mod contend;
@@ -31,6 +30,7 @@ pub mod hosts;
 pub mod info;
 pub mod lease;
 pub mod level;
+pub mod ownership;
 pub mod target;
 pub mod waiters;
 
@@ -61,7 +61,7 @@ use std::{
 pub struct Wait {
     /// Zero tries once.
     pub timeout: Duration,
-    /// The longest time between two looks where the system reports nothing.
+    /// The longest interval between two checks where the system does not report the end of a lease.
     pub retry: Duration,
 }
 
@@ -70,27 +70,27 @@ impl Wait {
     pub const TRY_ONCE: Wait = Wait { timeout: Duration::ZERO, retry: Duration::from_millis(100) };
 }
 
-/// Who asks for a lock, as it will stand in the lock's `info`.
+/// What a process that asks for a lock says about itself in the lock's `info`.
 #[derive(Clone, Debug)]
 pub struct Claim {
     pub kind: Kind,
-    /// What the holder runs, for people who wait.
+    /// What the holder runs, shown to waiters.
     pub command: Option<String>,
     /// The client's name for itself.
     pub client: Option<String>,
 }
 
-/// What happens to a lock, told while it happens.
+/// A step in taking or releasing a lock, reported when it happens.
 pub enum Event<'a> {
     Acquiring(&'a Path),
     LockFile(&'a Path),
-    /// It has taken a second already. Told once.
+    /// The wait has taken a second. Reported once.
     Waiting {
         target: &'a Path,
         holder: Option<&'a Info>,
         timeout: Duration,
     },
-    /// It still has not come. Told every ten seconds.
+    /// The wait goes on. Reported every ten seconds.
     StillWaiting {
         target: &'a Path,
         holder: Option<&'a Info>,
@@ -98,33 +98,33 @@ pub enum Event<'a> {
         timeout: Duration,
     },
     Acquired(&'a Path),
-    /// A lease's owner is a shell that a client started for one command, and that ends with it.
-    FleetingOwner {
+    /// The owner of the new lease is a shell that an AI client started for one command, and that exits with it.
+    ShortLivedOwner {
         target: &'a Path,
         owner: Pid,
         client: &'a str,
     },
     Releasing(&'a Path),
     Released,
-    /// The lock folder was not there, and has been made.
+    /// The lock directory did not exist, and has been made.
     NewFolder(&'a Path),
-    /// The lock folder can be written by others.
+    /// Other users can write to the lock directory.
     OpenFolder(&'a Path),
 }
 
-/// Whoever wants to hear of events.
+/// A receiver of events.
 pub trait Observer {
     fn notice(&self, event: Event<'_>);
 }
 
-/// Why there is no lock.
+/// Why a lock could not be taken or released.
 #[derive(Debug)]
 pub enum Error {
     /// The lock was not free in time.
     Busy(Box<Busy>),
-    /// A file that the lock needs could not be used.
+    /// An operation on a file of the lock failed.
     Io { doing: &'static str, path: PathBuf, source: io::Error },
-    /// The request itself cannot be met; the text says why and what to do.
+    /// The request cannot be carried out; the text says why and what to do.
     Refused(String),
 }
 
@@ -152,7 +152,7 @@ impl fmt::Display for Error {
                 match owner_in_the_way(path, source) {
                     Some(owner) => write!(
                         f,
-                        "; it belongs to user {owner}, so have the folder given back: sudo chown -R --reference={0} {0}",
+                        "; it belongs to user {owner}; change the owner back: sudo chown -R --reference={0} {0}",
                         quoted(paths::folder_of(path))
                     ),
                     None => Ok(()),
@@ -165,7 +165,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Whose file it is that could not be used, if that is why.
+/// The owner of a file that could not be used, if the reason is that it belongs to another user.
 fn owner_in_the_way(path: &Path, error: &io::Error) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     let owner = std::fs::symlink_metadata(path).ok()?.uid();
@@ -178,14 +178,14 @@ impl fmt::Display for Busy {
         let target = shown(&self.target);
         match &self.holder {
             Some(holder) => write!(f, "lock on '{target}' is held by {holder}")?,
-            None => write!(f, "lock on '{target}' is being taken or given back by another process")?,
+            None => write!(f, "lock on '{target}' is being taken or released by another process")?,
         }
         write!(f, "; waited {}; ", tenths(self.waited))?;
         match &self.doubt {
             Some(Doubt::OtherHost(_)) if self.holder.as_ref().is_some_and(|holder| holder.kind.keeps_guard()) => {
                 write!(
                     f,
-                    "that holder cannot be judged from here until it was seen that locks exclude between the two machines: run \
+                    "that holder cannot be checked from here until a test has shown that locks exclude between the two machines: run \
                  'memlatch doctor --hold' on one and 'memlatch doctor --probe' on the other; or, once you know that the \
                  holder is gone: file-lock release --force {}",
                     quoted(&self.target)
@@ -193,7 +193,7 @@ impl fmt::Display for Busy {
             }
             Some(_) => write!(
                 f,
-                "that holder cannot be judged from here; once you know that it is gone, run: file-lock release --force {}",
+                "that holder cannot be checked from here; once you know that it is gone, run: file-lock release --force {}",
                 quoted(&self.target)
             ),
             None => f.write_str("try again later, wait longer with --timeout, or look with 'file-lock show'"),
@@ -202,7 +202,7 @@ impl fmt::Display for Busy {
 }
 
 /// Holding a `Guard` is holding the lock.
-#[must_use = "the lock is given back when the guard is dropped"]
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct Guard {
     file: Arc<File>,
     folder: Folder,
@@ -210,24 +210,24 @@ pub struct Guard {
     level: Level,
     token: String,
     ended: bool,
-    /// The lock directory, to know it again. Like those of `_removed` it is closed after the unlocking: the blocks of what
-    /// was removed are freed with its last descriptor, which takes 0.1 ms where each freed block is reported to the disk
-    /// (`discard` in ext4(5)), and the next in line need not wait for that.
+    /// The lock entry, to recognise it. Like those in `_removed` it is closed only after unlocking: closing the last
+    /// descriptor of a removed directory frees its blocks, which takes 0.1 ms where freed blocks are reported to the disk
+    /// (`discard` in ext4(5)), and the next waiter need not wait for that.
     dir: File,
-    /// The directories of dead holders that the lock came after.
+    /// The entries of dead holders that were removed to take the lock.
     _removed: Vec<LockDir>,
 }
 
-const LOST: &str = "its lock was lost, for the file server has not heard from this machine for too long and may have given \
+const LOST: &str = "its lock was lost: the file server has not heard from this machine for too long and may have given \
                     the lock to another; run the command again";
 
 /// Holding a `SharedGuard` keeps writers out, not readers.
-#[must_use = "the lock is given back when the guard is dropped"]
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct SharedGuard {
     _files: Vec<Arc<File>>,
 }
 
-/// Takes the lock on `target` for writing, at the level where this process stands.
+/// Takes the lock on `target` for writing. A process that already works inside the lock takes the level below.
 pub fn exclusive(
     folder: &Folder,
     target: &Target,
@@ -251,19 +251,19 @@ fn take(
     observer.notice(Event::LockFile(&top.dir));
     folder.ensure(observer)?;
     let info = describe(&contender);
-    let token = info.token.clone().expect("every description bears a token");
+    let token = info.token.clone().expect("every description has a token");
     let Entered { level, file, dir, removed: _removed } = contender.enter(top, &info)?;
     observer.notice(Event::Acquired(&level.dir));
     Ok(Guard { file, folder: folder.clone(), target: target.clone(), level, token, ended: false, dir, _removed })
 }
 
-/// Waits until nobody else writes `target`, and keeps writers out until the value is dropped.
+/// Waits until no other process writes `target`, and keeps writers out until the value is dropped.
 ///
-/// A reader needs it only until it has the file open: a file that is replaced atomically never changes once it is open.
+/// A reader needs it only until it has opened the file: a file that is replaced atomically never changes once it is open.
 pub fn shared(folder: &Folder, target: &Target, wait: Wait, observer: &dyn Observer) -> Result<SharedGuard, Error> {
-    // Where nobody has ever locked anything there is nothing to wait for, and a reader leaves nothing behind.
+    // Without a lock directory there is nothing to wait for, and a reader leaves nothing behind.
     let _files = if folder.exists(observer)? {
-        Contender::new(folder, target, wait, observer).pass(&folder.level(&target.id))?
+        Contender::new(folder, target, wait, observer).enter_shared(&folder.level(&target.id))?
     } else {
         Vec::new()
     };
@@ -271,22 +271,22 @@ pub fn shared(folder: &Folder, target: &Target, wait: Wait, observer: &dyn Obser
 }
 
 impl Guard {
-    /// The word that sets this hold apart from every other.
+    /// The token of this hold, which differs from that of every other hold.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Lets the programs that this process starts share the kernel lock: if this process is killed, the lock stays
+    /// Makes child processes inherit the kernel lock: if this process is killed, the lock stays
     /// held until they have ended.
     pub fn inherit(&self) -> io::Result<()> {
         memlatch_os::inherit(&self.file)
     }
 
-    /// Makes sure, right before the work becomes visible, that no server has given the lock to another machine.
+    /// Checks, right before the new content becomes visible, that no file server has given the lock to another machine.
     ///
     /// # Errors
     ///
-    /// The lock is lost: another machine may have changed the target since.
+    /// The lock is lost: another machine may have changed the target in the meantime.
     pub fn confirm(&self) -> io::Result<()> {
         guard::confirm(&self.file).map_err(|error| match error.raw_os_error() {
             Some(libc::EIO) => io::Error::new(error.kind(), LOST),
@@ -294,7 +294,7 @@ impl Guard {
         })
     }
 
-    /// Gives the lock back. If that fails, the kernel frees the guard with this process all the same, and the next
+    /// Releases the lock. Even if that fails, the kernel frees the guard when this process exits, and the next
     /// contender clears the rest.
     pub fn release(mut self, observer: &dyn Observer) -> Result<(), Error> {
         observer.notice(Event::Releasing(&self.level.dir));
@@ -306,11 +306,11 @@ impl Guard {
     fn end(&mut self) -> Result<(), Error> {
         self.ended = true;
         let result = match guard::is_linked(&self.dir, &self.level.dir) {
-            // Somebody removed the lock under us, and what is there now is another's.
+            // Our entry was removed from outside, and what is there now belongs to another holder.
             Ok(false) => Ok(()),
             _ => ending::end(&self.folder, &self.target, &self.level),
         };
-        // Not left to closing: a daemon that inherited the descriptor would keep the lock.
+        // Explicit, because after a mere close a daemon that inherited the descriptor would keep the lock.
         _ = guard::unlock(&self.file);
         result.and_then(|()| ending::sweep_above(&self.folder, &self.target, &self.level))
     }
@@ -319,7 +319,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if !self.ended {
-            // On the way out of an error already; the next contender clears what remains.
+            // An error is being returned already; the next contender clears what remains.
             _ = self.end();
         }
     }

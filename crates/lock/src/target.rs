@@ -1,4 +1,4 @@
-//! Which file is meant: one target has one lock, however its path is spelled.
+//! The file to lock: one target has one lock, however its path is written.
 
 use memlatch_os::paths::folder_of;
 use sha2::{Digest, Sha256};
@@ -8,15 +8,15 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Links followed from a target that does not exist yet; the kernel gives up at as many (path_resolution(7)).
+/// The most links followed from a target that does not exist yet, which is the kernel's own limit (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-/// A file to be guarded, as the user wrote it and as it is.
+/// A file to lock: its path as written and its canonical path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// As the user wrote it.
     pub given: PathBuf,
-    /// Absolute, without symbolic links, `.` and `..`, as far as the file exists.
+    /// Absolute, and for the part that exists without symbolic links, `.` and `..`.
     pub path: PathBuf,
     pub id: LockId,
 }
@@ -33,7 +33,7 @@ impl LockId {
         LockId(digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect())
     }
 
-    /// Takes a word for a lock's name if it has exactly its form, so that no path can pass for one.
+    /// Parses an ID. The form is exact, so that a path is not mistaken for an ID.
     pub fn parse(word: &str) -> Option<Self> {
         let has_form = word.len() == 64 && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         has_form.then(|| LockId(word.to_owned()))
@@ -52,7 +52,7 @@ impl fmt::Display for LockId {
 }
 
 impl Target {
-    /// Finds out which file `given` names. The file need not exist, nor the folders above it.
+    /// Resolves the path `given`. Neither the file nor its parent directories need to exist.
     pub fn resolve(given: &Path) -> io::Result<Self> {
         if given.as_os_str().is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is empty"));
@@ -69,7 +69,7 @@ fn canonical(given: &Path) -> io::Result<PathBuf> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => return result,
         }
-        // Not there yet: a link that leads nowhere names the file that it will lead to.
+        // Missing: a dangling link stands for the file that it will lead to.
         match fs::read_link(&path) {
             Ok(link) => path = folder_of(&path).join(link),
             Err(_) => return missing(&path),
@@ -78,14 +78,14 @@ fn canonical(given: &Path) -> io::Result<PathBuf> {
     Err(io::Error::from_raw_os_error(libc::ELOOP))
 }
 
-/// The canonical path that a missing file will have: that of the deepest folder that exists, and the rest.
+/// The canonical path that a missing file will have: that of its deepest existing parent directory, and the rest.
 fn missing(path: &Path) -> io::Result<PathBuf> {
     let mut rest: Vec<OsString> = Vec::new();
     let mut folder = path;
     loop {
         match folder.components().next_back() {
             Some(Component::Normal(name)) => rest.push(name.to_owned()),
-            // What a `..` leads to is unknown while what is before it does not exist.
+            // Where `..` leads is unknown while the component before it does not exist.
             _ => return Err(io::Error::from_raw_os_error(libc::ENOENT)),
         }
         folder = folder_of(folder);

@@ -1,11 +1,11 @@
-//! How many processes wait for a lock, as far as the system tells. Nobody who takes or waits for a lock does anything
-//! for this: the kernel knows who sleeps in `flock`.
+//! The number of processes that wait for a lock, if the system tells. Holders and waiters do nothing
+//! for this: the kernel knows which processes sleep in `flock`.
 
 use super::{census::Sighting, guard};
 use memlatch_os::{FileLocks, Pid, Standing};
 use std::{collections::BTreeSet, io, path::Path};
 
-/// Who waited for which lock at one moment.
+/// The waiters for all locks at one moment.
 pub struct Waiters(Option<FileLocks>);
 
 impl Waiters {
@@ -14,9 +14,9 @@ impl Waiters {
         Waiters(FileLocks::now())
     }
 
-    /// How many processes wait for a lock, or `None` where that cannot be known.
+    /// The number of processes that wait for a lock, or `None` if that cannot be known.
     ///
-    /// They sleep on the guard, or on the queue; the first in the queue has it, and watches the holder.
+    /// They sleep on the guard or on the queue; the first in the queue holds the queue's lock and watches the holder.
     pub fn of(&self, sighting: &Sighting) -> Option<usize> {
         let on_guard = self.on(&sighting.level.guard)?.into_iter().filter(|(_, standing)| *standing == Standing::Waits);
         let on_queue = self.on(&sighting.level.queue)?;

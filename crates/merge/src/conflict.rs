@@ -1,9 +1,9 @@
-//! What both sides made of one place, and cannot both be had.
+//! Conflicts: changes of the two sides to one place that cannot both be kept.
 
 use memlatch_jq::value::{Map, Value};
 use std::fmt;
 
-/// Why two changes cannot both be had.
+/// Why two changes cannot both be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     ChangedTwice,
@@ -11,7 +11,7 @@ pub enum Kind {
     AddedTwice,
     /// Changes of a sequence overlap.
     Overlap,
-    /// Two elements of one document have the same value in the field that tells them apart.
+    /// Two elements of one document have the same value in the field that identifies them.
     SameKey,
 }
 
@@ -35,24 +35,24 @@ impl fmt::Display for Kind {
             Kind::RemovedAndChanged => "one removed it, and the other changed it",
             Kind::AddedTwice => "both added it, and differently",
             Kind::Overlap => "both changed the same elements",
-            Kind::SameKey => "two elements have one identity",
+            Kind::SameKey => "two elements have the same identity",
         })
     }
 }
 
-/// One place where the sides do not agree.
+/// One place with a conflict.
 #[derive(Clone, Debug)]
 pub struct Conflict {
     pub kind: Kind,
-    /// A path of jq's: `.sessions[] | select(.id == "s3") | .title`.
+    /// A jq path: `.sessions[] | select(.id == "s3") | .title`.
     pub path: String,
-    /// What each has there; of a sequence, the elements as an array.
+    /// The value in each document; for a sequence, the elements as an array.
     pub base: Option<Value>,
     pub ours: Option<Value>,
     pub theirs: Option<Value>,
 }
 
-/// Both values in one; a side that has none is left out.
+/// An object with the values of both sides; a side without a value is left out.
 pub fn marked(ours: Option<&Value>, theirs: Option<&Value>) -> Value {
     let mut mark = Map::with_capacity(3);
     mark.insert("_conflict".into(), Value::from(true));

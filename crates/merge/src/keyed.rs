@@ -1,13 +1,13 @@
-//! Arrays whose elements have an identity, as Kubernetes merges lists by key.
+//! Arrays whose elements have an identity, merged by element, as Kubernetes merges lists by key.
 
-use crate::{Kind, Merger, Placed, path::Step, woven};
+use crate::{Kind, Merger, Placed, interleave, path::Step};
 use memlatch_jq::value::{Str, Value};
 use std::collections::HashMap;
 
-/// Fields that tell elements apart, the first that fits.
+/// Fields that can identify elements, in order of preference.
 const FIELDS: [&str; 5] = ["id", "key", "name", "uuid", "path"];
 
-/// The field that every element of all three has, as a scalar, and that no two elements of one share.
+/// The field that every element of all three arrays has, with a scalar value that is unique within each array.
 pub fn identity(base: &[Value], ours: &[Value], theirs: &[Value]) -> Option<&'static str> {
     let all = [base, ours, theirs];
     FIELDS.into_iter().find(|field| all.iter().all(|array| index(array, field).is_some_and(|index| index.is_unique)))
@@ -21,7 +21,7 @@ struct Index<'v> {
     is_unique: bool,
 }
 
-/// `None` if an element has none.
+/// `None` if an element has no such field.
 fn index<'v>(array: &'v [Value], field: &str) -> Option<Index<'v>> {
     let ids: Vec<String> = array.iter().map(|element| id_of(element, field)).collect::<Option<_>>()?;
     let elements: HashMap<String, &Value> = ids.iter().cloned().zip(array).collect();
@@ -29,7 +29,7 @@ fn index<'v>(array: &'v [Value], field: &str) -> Option<Index<'v>> {
     Some(Index { ids, elements, is_unique })
 }
 
-/// Numbers that are equal have one text, whatever their spelling.
+/// Equal numbers get the same text, however they are written.
 fn id_of(element: &Value, field: &str) -> Option<String> {
     match element.as_object()?.get(field)? {
         Value::Array(_) | Value::Object(_) | Value::Raw(_) => None,
@@ -41,7 +41,7 @@ fn id_of(element: &Value, field: &str) -> Option<String> {
 }
 
 impl Merger<'_> {
-    /// Merges by a field that the user has named. Where it does not tell the elements apart, that is a conflict.
+    /// Merges by a field that the user has named. If it is not unique among the elements, that is a conflict.
     pub(crate) fn by_named_key(&mut self, field: &str, base: &[Value], ours: &[Value], theirs: &[Value]) -> Value {
         let is_key = |array: &[Value]| index(array, field).is_some_and(|index| index.is_unique);
         if [base, ours, theirs].into_iter().all(is_key) {
@@ -51,9 +51,10 @@ impl Merger<'_> {
         self.conflict(Kind::SameKey, Some(&base), Some(&ours), Some(&theirs)).unwrap_or(theirs)
     }
 
-    /// Merges by a field that tells the elements of each array apart.
+    /// Merges by a field that identifies the elements of each array.
     pub(crate) fn by_key(&mut self, field: &str, base: &[Value], ours: &[Value], theirs: &[Value]) -> Value {
-        let [base, ours, theirs] = [base, ours, theirs].map(|array| index(array, field).expect("every element has it"));
+        let [base, ours, theirs] =
+            [base, ours, theirs].map(|array| index(array, field).expect("every element has the field"));
         let mut frame = Vec::with_capacity(theirs.ids.len());
         for id in &theirs.ids {
             let (b, o) = (base.elements.get(id).copied(), ours.elements.get(id).copied());
@@ -69,8 +70,8 @@ impl Merger<'_> {
             };
             guests.push((id.clone(), value));
         }
-        // What was in the base and ours has removed needs no look: it is either in theirs, or removed by both.
-        woven(frame, guests).into_iter().map(|(_, value)| value).collect()
+        // Elements that ours has removed need no treatment here: theirs either has them, or has removed them too.
+        interleave(frame, guests).into_iter().map(|(_, value)| value).collect()
     }
 
     fn element(
@@ -80,7 +81,7 @@ impl Merger<'_> {
         ours: Option<&Value>,
         theirs: Option<&Value>,
     ) -> Option<Value> {
-        let element = base.or(ours).or(theirs).expect("one of them has it");
+        let element = base.or(ours).or(theirs).expect("one side has the element");
         let id = element.as_object().and_then(|element| element.get(field)).cloned().unwrap_or(Value::Null);
         self.path.push(Step::Keyed(Str::from(field), id));
         let value = self.values(base, ours, theirs);

@@ -1,18 +1,18 @@
-//! Three-way merge of JSON documents: what two sides made of one base, put together.
+//! Three-way merge of JSON documents: a base and two changed versions of it, combined into one document.
 //!
 //! - **Objects** merge by member, to any depth.
-//! - **Arrays of objects with an identity**, a scalar field that every element has and that no two share, merge by element
+//! - **Arrays of objects with an identity**, a field with a unique scalar value that every element has, merge by element
 //!   ([`keyed`]).
 //! - **Other arrays** merge as sequences, as diff3(1) merges lines ([`sequence`]).
-//! - **Scalars** that both sides changed are a conflict, unless both made the same of them, or they are counters.
+//! - **Scalars** that both sides changed are a conflict, unless both changed them to the same value, or they are counters.
 //!
-//! Theirs is the frame of the result: its order counts, and what ours added stands behind the neighbour that it has in ours.
-//! A clean result has everything that either side added. What neither side touched keeps its text, for values read from a
+//! The result keeps the order of theirs; what ours added comes after the neighbour that it follows in ours.
+//! A clean result has everything that either side added. Parts that neither side touched keep their text, because values read from a
 //! document are slices of it ([`memlatch_jq::value`]).
 //!
 //! # Limitations
 //!
-//! A new order of an array is not a change of its own: where both sides changed an array, that of theirs stays.
+//! Reordering an array does not count as a change: if both sides changed an array, the order of theirs stays.
 
 mod conflict;
 mod keyed;
@@ -27,32 +27,32 @@ use memlatch_jq::value::{Map, Value, add, subtract};
 use path::{Path, Step};
 use std::time::{Duration, Instant};
 
-/// The search for the smallest difference between sequences ends after this long, for all of a document together.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The limit on the time to search for the smallest differences between sequences, for a whole document.
+const SEARCH_TIME: Duration = Duration::from_secs(2);
 
-/// What became of three documents.
+/// The result of a merge.
 #[derive(Debug)]
 pub struct Merged {
-    /// The result. Without conflicts it is clean; with them it has what the rules put in their places.
+    /// The merged document. In the place of conflicts it has what the rules decide.
     pub value: Value,
     pub conflicts: Vec<Conflict>,
-    /// How many changes of theirs are in it.
+    /// The number of changes of theirs that it contains.
     pub kept: usize,
-    /// Whether the search for the smallest difference was given up. What it had not found by then counts as changed, so
+    /// Whether the search for the smallest differences reached its time limit. The parts that it had not matched by then count as changed, so
     /// there may be conflicts that a longer search would have avoided.
     pub gave_up: bool,
 }
 
-/// Merges what two sides made of `base`.
+/// Merges two changed versions of `base`.
 ///
-/// Values can be deep: it belongs on a large stack ([`memlatch_jq::filter::on_large_stack`]).
+/// Values can be deeply nested: call it on a large stack ([`memlatch_jq::filter::on_large_stack`]).
 pub fn merge(base: &Value, ours: &Value, theirs: &Value, rules: &Rules) -> Merged {
     let mut merger = Merger {
         rules,
         path: Path::default(),
         conflicts: Vec::new(),
         kept: 0,
-        deadline: Instant::now() + PATIENCE,
+        deadline: Instant::now() + SEARCH_TIME,
         gave_up: false,
     };
     let value = merger.values(Some(base), Some(ours), Some(theirs));
@@ -74,7 +74,7 @@ struct Merger<'a> {
 }
 
 impl Merger<'_> {
-    /// Merges what stands at one place; `None` is nothing.
+    /// Merges the values at one place; `None` stands for no value.
     fn values(&mut self, base: Option<&Value>, ours: Option<&Value>, theirs: Option<&Value>) -> Option<Value> {
         if ours == theirs {
             return theirs.cloned();
@@ -108,7 +108,7 @@ impl Merger<'_> {
         self.conflict(kind, base, ours, theirs)
     }
 
-    /// What stands in the place of a conflict.
+    /// Records a conflict and returns the value that takes its place.
     fn conflict(
         &mut self,
         kind: Kind,
@@ -128,7 +128,7 @@ impl Merger<'_> {
         chosen
     }
 
-    /// What both added to a counter, if it is one.
+    /// The sum of what both sides added to a counter, if the place is declared as one.
     fn sum(&self, base: Option<&Value>, ours: &Value, theirs: &Value) -> Option<Value> {
         let are_numbers = ours.is_number() && theirs.is_number() && base.is_none_or(Value::is_number);
         if !are_numbers || !self.rules.is_sum(&self.path) {
@@ -155,7 +155,7 @@ impl Merger<'_> {
             guests.push((key.clone(), value));
         }
         let mut merged = Map::with_capacity(frame.len() + guests.len());
-        for (key, value) in woven(frame, guests) {
+        for (key, value) in interleave(frame, guests) {
             merged.insert(key, value);
         }
         Value::object(merged)
@@ -185,35 +185,38 @@ impl Merger<'_> {
     }
 }
 
-/// A member or element of the frame.
+/// A member or element of theirs.
 struct Placed<I> {
     id: I,
     value: Value,
-    /// Neither base nor ours has it: theirs added it.
+    /// Theirs added it: neither base nor ours has it.
     is_new: bool,
 }
 
-/// Puts what ours alone has where it stands relative to the neighbour before it: behind that neighbour, and behind what
+/// Inserts the members that only ours has, each after the neighbour that it follows in ours, and after what
 /// theirs added there.
 ///
-/// `guests` are all members of ours, in their order: those with a value are put in, the others are neighbours.
-fn woven<I: Eq + std::hash::Hash + Clone>(frame: Vec<Placed<I>>, guests: Vec<(I, Option<Value>)>) -> Vec<(I, Value)> {
+/// `guests` are all members of ours, in their order: those with a value are inserted, the others are neighbours.
+fn interleave<I: Eq + std::hash::Hash + Clone>(
+    frame: Vec<Placed<I>>,
+    guests: Vec<(I, Option<Value>)>,
+) -> Vec<(I, Value)> {
     let places: std::collections::HashMap<&I, usize> =
         frame.iter().enumerate().map(|(place, placed)| (&placed.id, place)).collect();
-    // What belongs before the first, and behind each one of the frame.
-    let mut behind: Vec<Vec<(I, Value)>> = Vec::new();
-    behind.resize_with(frame.len() + 1, Vec::new);
+    // The members to insert before the first member of theirs, and after each one.
+    let mut after: Vec<Vec<(I, Value)>> = Vec::new();
+    after.resize_with(frame.len() + 1, Vec::new);
     let mut anchor = 0;
     for (id, value) in guests {
         match value {
-            Some(value) => behind[anchor].push((id, value)),
+            Some(value) => after[anchor].push((id, value)),
             None => anchor = places.get(&id).map_or(anchor, |place| place + 1),
         }
     }
-    let mut behind = behind.into_iter();
-    let mut waiting = behind.next().unwrap_or_default();
+    let mut after = after.into_iter();
+    let mut waiting = after.next().unwrap_or_default();
     let mut merged = Vec::with_capacity(frame.len());
-    for (placed, next) in frame.into_iter().zip(behind) {
+    for (placed, next) in frame.into_iter().zip(after) {
         if !placed.is_new {
             merged.append(&mut waiting);
         }

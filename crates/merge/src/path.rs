@@ -1,15 +1,15 @@
-//! Where in a document something stands, as a path of jq's.
+//! Places in a document, as jq paths.
 
 use memlatch_jq::value::{Str, Value};
 use std::{fmt, ops::Range};
 
-/// One step down.
+/// One step of a path.
 #[derive(Clone, Debug)]
 pub enum Step {
     Member(Str),
     /// The element that has this value in this field.
     Keyed(Str, Value),
-    /// Elements of a sequence, by their places in the base.
+    /// Elements of a sequence, by their indices in the base.
     Slice(Range<usize>),
 }
 
@@ -25,7 +25,7 @@ impl Path {
         self.0.pop();
     }
 
-    /// The path as rules name it: with `[]` for whatever element.
+    /// The path in the form that rules use: with `[]` for any element.
     pub fn place(&self) -> String {
         let mut place = String::new();
         for step in &self.0 {
@@ -71,7 +71,7 @@ fn member(key: &str) -> String {
     if is_word { format!(".{key}") } else { format!(".[{}]", Value::from(key)) }
 }
 
-/// A path as a user writes it, in the form of [`Path::place`].
+/// A path from the user, converted to the form of [`Path::place`].
 pub fn normal(path: &str) -> String {
     let path = path.trim();
     let path = if path.starts_with('.') { path.to_owned() } else { format!(".{path}") };

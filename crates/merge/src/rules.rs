@@ -1,4 +1,4 @@
-//! How to merge where the documents alone do not say it.
+//! Rules for what the documents alone do not decide.
 
 use crate::path::{Path, normal};
 
@@ -9,17 +9,17 @@ pub enum Side {
     Theirs,
 }
 
-/// What stands in the place of a conflict.
+/// What the result has in the place of a conflict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Decision {
-    /// The value of theirs; the result is of no use but for looking at the conflicts.
+    /// The value of theirs. The result is not meant to be used, only its conflicts are.
     #[default]
     Report,
-    /// That of one side, and it is no conflict any more.
+    /// The value of one side; this resolves the conflict.
     Prefer(Side),
-    /// An object that holds both: `{"_conflict": true, "_value": OURS, "_their_value": THEIRS}`.
+    /// An object with both values: `{"_conflict": true, "_value": OURS, "_their_value": THEIRS}`.
     Mark,
-    /// A string of this word and the conflict's number, for whoever writes the conflict in a form of their own.
+    /// A string of this word and the number of the conflict, as a placeholder for the caller to replace.
     Place(String),
 }
 
@@ -32,18 +32,18 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The usual rules, with a decision on conflicts.
+    /// The default rules with this decision on conflicts.
     pub fn deciding(decision: Decision) -> Self {
         Rules { decision, ..Rules::default() }
     }
 
-    /// Says which field tells apart the elements of the array at a path, such as `.decisions`. Within arrays a path goes
-    /// on behind `[]`: `.projects[].sessions`.
+    /// Declares the field that identifies the elements of the array at a path, such as `.decisions`. Inside an array the path
+    /// continues after `[]`: `.projects[].sessions`.
     pub fn key(&mut self, path: &str, field: &str) {
         self.keys.push((normal(path), field.to_owned()));
     }
 
-    /// Says that the number at a path is a counter: what both sides added to it is added up.
+    /// Declares the number at a path to be a counter: what both sides added to it is added up.
     pub fn sum(&mut self, path: &str) {
         self.sums.push(normal(path));
     }

@@ -5,10 +5,10 @@ use memlatch_jq::value::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 use std::{collections::BTreeMap, ops::Range, time::Instant};
 
-/// Elements as numbers: equal elements have equal ones.
+/// Elements represented by numbers: equal elements have equal numbers.
 type Tokens = Vec<u32>;
 
-/// A part of each of the three.
+/// Corresponding parts of the three arrays.
 #[derive(Clone)]
 struct Region {
     base: Range<usize>,
@@ -36,7 +36,7 @@ impl Merger<'_> {
         Value::array(merged)
     }
 
-    /// Where each element of `old` stands in `new`.
+    /// The index in `new` of each element of `old`.
     fn matches(&mut self, old: &Tokens, new: &Tokens) -> Vec<Option<usize>> {
         let mut places = vec![None; old.len()];
         for operation in capture_diff_slices_deadline(Algorithm::Myers, old, new, Some(self.deadline)) {
@@ -50,7 +50,7 @@ impl Merger<'_> {
         places
     }
 
-    /// Merges what lies between two elements that all have.
+    /// Merges the parts between two elements that all three arrays have.
     fn region(&mut self, region: &Region, values: [&[Value]; 3], tokens: [&Tokens; 3], merged: &mut Vec<Value>) {
         let Region { base, ours, theirs } = region.clone();
         let [b, o, t] = [&tokens[0][base.clone()], &tokens[1][ours.clone()], &tokens[2][theirs.clone()]];
@@ -60,7 +60,7 @@ impl Merger<'_> {
         } else if t == b {
             merged.extend_from_slice(&values[1][ours]);
         } else if b.is_empty() {
-            // Both added here: theirs first, then ours, and what both added equally once.
+            // Both sides added here: theirs comes first, then ours; what both added comes once.
             self.kept += t.len();
             merged.extend_from_slice(&values[2][theirs]);
             let mut twice: BTreeMap<u32, usize> = BTreeMap::new();
@@ -78,21 +78,24 @@ impl Merger<'_> {
             let chosen = self.conflict(Kind::Overlap, Some(&b), Some(&o), Some(&t));
             self.path.pop();
             match chosen {
-                // One side's elements, in their place.
+                // The elements of one side.
                 Some(Value::Array(elements)) => merged.extend(elements.iter().cloned()),
-                // A mark or a placeholder for all of them.
+                // One mark or placeholder for all elements.
                 other => merged.extend(other),
             }
         }
     }
 }
 
-#[expect(clippy::mutable_key_type, reason = "looking into a value changes neither its order nor what it equals")]
+#[expect(
+    clippy::mutable_key_type,
+    reason = "parsing a slice inside a value changes neither its order nor its equality"
+)]
 fn tokens(arrays: [&[Value]; 3]) -> [Tokens; 3] {
     let mut known: BTreeMap<&Value, u32> = BTreeMap::new();
     arrays.map(|array| {
         let token = |value| {
-            let next = u32::try_from(known.len()).expect("a document of fewer elements");
+            let next = u32::try_from(known.len()).expect("a document has fewer elements");
             *known.entry(value).or_insert(next)
         };
         array.iter().map(token).collect()

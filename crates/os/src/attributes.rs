@@ -1,20 +1,20 @@
-//! Extended attributes and access control lists: what belongs to a file beside its content, its owner and its mode.
+//! Extended attributes and access control lists of files.
 
 use std::{fs::File, io, path::Path};
 
-/// Gives `new` the extended attributes and the access control list of the file at `old`, and takes from it those that it
+/// Copies the extended attributes and the access control list of the file at `old` to `new`, and removes from `new` an access control list that it
 /// has only inherited from its directory.
 ///
 /// # Errors
 ///
-/// One of them cannot be read or set. What the kernel alone may set (labels of security modules, attributes of root) is
-/// left as the kernel made it, as cp(1) does.
+/// An attribute cannot be read or set. Attributes that only the kernel or root may set (such as labels of security modules) are
+/// left as the kernel made them, as cp(1) does.
 pub fn copy_attributes(old: &Path, new: &File) -> io::Result<()> {
     imp::copy(old, new)
 }
 
-/// Whether something is mounted at `path`: a single file that a container was given, say. Nothing can be renamed over it
-/// (EBUSY in rename(2)). `false` where the system does not tell.
+/// Whether something is mounted at `path`, for example a single file that was mounted into a container. Nothing can be renamed over it
+/// (EBUSY in rename(2)). `false` if the system does not tell.
 pub fn is_mount_point(path: &Path) -> bool {
     imp::is_mount_point(path)
 }
@@ -28,7 +28,7 @@ mod imp {
     };
     use std::{ffi::CStr, fs::File, io, path::Path};
 
-    /// The list of POSIX.1e, see acl(5); the others are those of NFSv4 and SMB servers.
+    /// The POSIX.1e access control list, see acl(5); NFSv4 and SMB servers have others.
     const ACCESS: &CStr = c"system.posix_acl_access";
 
     /// The longest list and the longest value that Linux has (XATTR_LIST_MAX and XATTR_SIZE_MAX, both 64 KiB).
@@ -38,28 +38,28 @@ mod imp {
         let kept = names(|buffer| llistxattr(old, buffer))?;
         let inherited = names(|buffer| flistxattr(new, buffer))?;
         for name in kept.iter().filter(|name| is_copied(name)) {
-            give(name, old, new).map_err(|error| about(name, error))?;
+            copy_one(name, old, new).map_err(|error| about(name, error))?;
         }
-        // A default list of the directory (acl(5)) would let in those whom the old file kept out.
+        // A default list inherited from the directory (acl(5)) could give access to users whom the old file excluded.
         if inherited.iter().any(|name| **name == *ACCESS) && !kept.iter().any(|name| **name == *ACCESS) {
             fremovexattr(new, ACCESS).map_err(|error| about(ACCESS, error.into()))?;
         }
         Ok(())
     }
 
-    /// Sums over the content (security.ima, security.evm) are the kernel's, and would be those of other content.
+    /// Checksums of the content (security.ima, security.evm) belong to the kernel, and would not match the new content.
     fn is_copied(name: &CStr) -> bool {
         !matches!(name.to_bytes(), b"security.ima" | b"security.evm")
     }
 
-    fn give(name: &CStr, old: &Path, new: &File) -> io::Result<()> {
+    fn copy_one(name: &CStr, old: &Path, new: &File) -> io::Result<()> {
         let Some(value) = value(|buffer| lgetxattr(old, name, buffer))? else { return Ok(()) };
-        // Some servers show an access control list that the mode alone makes; it is there already.
+        // Some servers show an access control list that merely expresses the mode; then it is set already.
         if value_is(&value, name, new) {
             return Ok(());
         }
         match fsetxattr(new, name, &value, XattrFlags::empty()) {
-            Err(_) if is_the_kernels(name) => Ok(()),
+            Err(_) if needs_privileges(name) => Ok(()),
             result => Ok(result?),
         }
     }
@@ -68,13 +68,13 @@ mod imp {
         matches!(value(|buffer| fgetxattr(new, name, buffer)), Ok(Some(value)) if value == expected)
     }
 
-    /// Only a process with rights of its own may set these, see xattr(7).
-    fn is_the_kernels(name: &CStr) -> bool {
+    /// Only a privileged process may set these, see xattr(7).
+    fn needs_privileges(name: &CStr) -> bool {
         [b"security.".as_slice(), b"trusted."].iter().any(|prefix| name.to_bytes().starts_with(prefix))
     }
 
     fn names(list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<std::ffi::CString>> {
-        // Most files have none, and that is told by the length alone.
+        // Most files have none, which the length alone shows.
         let bytes = match filled(list) {
             Err(Errno::NOTSUP) => return Ok(Vec::new()),
             bytes => bytes?,
@@ -120,7 +120,7 @@ mod imp {
     pub fn copy(old: &Path, new: &File) -> io::Result<()> {
         let old = File::open(old)?;
         let what = libc::COPYFILE_ACL | libc::COPYFILE_XATTR;
-        // SAFETY: both descriptors are open, and no state is kept (copyfile(3)).
+        // SAFETY: both descriptors are open, and the call keeps no state (copyfile(3)).
         match unsafe { libc::fcopyfile(old.as_raw_fd(), new.as_raw_fd(), ptr::null_mut(), what) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),

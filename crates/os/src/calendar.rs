@@ -1,13 +1,13 @@
 //! The C library's calendar: gmtime(3), localtime(3), timegm(3), strftime(3) and strptime(3).
 //!
-//! Time zones are those of tzset(3): the environment's `TZ`, else the system's.
+//! The time zone is that of tzset(3): `TZ` from the environment, or else the system's.
 
 use std::{
     ffi::{CStr, CString},
     mem::MaybeUninit,
 };
 
-/// C's broken-down time: months, days of the week and days of the year count from 0, years are whole.
+/// C's broken-down time. Months, days of the week and days of the year count from 0; years are complete, such as 2026.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokenDown {
     pub year: i64,
@@ -81,9 +81,9 @@ impl BrokenDown {
         Some(unsafe { libc::mktime(&mut tm) })
     }
 
-    /// As text by a format; `None` if it is longer than `limit` bytes, or the year overflows.
+    /// Formats the time; `None` if the text is longer than `limit` bytes, or the year overflows.
     pub fn format(&self, format: &str, limit: usize) -> Option<String> {
-        // What follows is never empty: strftime(3) gives 0 for an empty text and for a full buffer alike.
+        // A space makes sure that the result is not empty: strftime(3) returns 0 both for an empty text and for a full buffer.
         let format = CString::new(format!("{} ", up_to_nul(format))).ok()?;
         let zone = CString::new(up_to_nul(&self.zone)).ok()?;
         let tm = self.to_c(&zone)?;
@@ -94,12 +94,12 @@ impl BrokenDown {
         Some(String::from_utf8_lossy(&buffer).into_owned())
     }
 
-    /// Reads a text by a format into these fields. Gives what is left of the text; `None` if it does not match.
+    /// Parses a text by a format into these fields. Returns the rest of the text; `None` if it does not match.
     pub fn read<'t>(&mut self, text: &'t str, format: &str) -> Option<&'t str> {
         let whole = up_to_nul(text);
         let (c_text, c_format) = (CString::new(whole).ok()?, CString::new(up_to_nul(format)).ok()?);
         let mut tm = self.to_c(c"")?;
-        // SAFETY: both strings end with NUL; the pointer given back is into the first, or null.
+        // SAFETY: both strings end with NUL; the returned pointer is into the first, or null.
         let left = unsafe {
             let end = libc::strptime(c_text.as_ptr(), c_format.as_ptr(), &mut tm);
             if end.is_null() { None } else { Some(CStr::from_ptr(end).to_bytes().len()) }
@@ -119,19 +119,19 @@ fn up_to_nul(text: &str) -> &str {
     text.split('\0').next().unwrap_or_default()
 }
 
-/// A moment in UTC, in seconds since 1970; `None` if its year is beyond C's `int`.
+/// The UTC time of a moment, given in seconds since 1970; `None` if its year does not fit C's `int`.
 pub fn utc(seconds: i64) -> Option<BrokenDown> {
     let mut tm = blank();
-    // SAFETY: both pointers are valid; gmtime_r(3) gives null if it has not filled the structure.
+    // SAFETY: both pointers are valid; gmtime_r(3) returns null if it has not filled the structure.
     let filled = unsafe { !libc::gmtime_r(&seconds, &mut tm).is_null() };
     filled.then(|| BrokenDown::of(&tm))
 }
 
-/// A moment in local time, in seconds since 1970; `None` if its year is beyond C's `int`.
+/// The local time of a moment, given in seconds since 1970; `None` if its year does not fit C's `int`.
 pub fn local(seconds: i64) -> Option<BrokenDown> {
     let mut tm = blank();
-    // SAFETY: as in `utc`. localtime_r(3) need not look for the zone, tzset(3) does; nothing here changes the environment
-    // while the program runs.
+    // SAFETY: as in `utc`. localtime_r(3) is not required to read the time zone, so tzset(3) does; nothing changes the
+    // environment while the program runs.
     let filled = unsafe {
         tzset();
         !libc::localtime_r(&seconds, &mut tm).is_null()

@@ -1,11 +1,11 @@
-//! On what a file lies, and what that says of its locks.
+//! The file system that a file is on, and what follows for its locks.
 
-/// What the system says about where a file lies.
+/// The file system that a file is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSystem {
-    /// As mount(8) knows it: "ext4", "nfs4", "fuse.sshfs".
+    /// The name as in mount(8): "ext4", "nfs4", "fuse.sshfs".
     pub name: String,
-    /// The options of the mount, separated by commas; empty where the system does not tell them.
+    /// The mount options, separated by commas; empty if the system does not tell them.
     pub options: String,
 }
 
@@ -14,8 +14,8 @@ impl FileSystem {
         self.options.split(',').any(|found| found == option)
     }
 
-    /// The name, with those options that decide which machines a lock keeps out: mounts that differ in it may have locks of
-    /// their own.
+    /// The name, followed by the options that decide which machines a lock excludes. Locks may not exclude between mounts for which this
+    /// differs.
     pub fn kind_for_locks(&self) -> String {
         // From nfs(5), mount.cifs(8), mount.lustre(8), ocfs2 and gfs2 (mount option "localflocks").
         let decides = |option: &&str| {
@@ -27,17 +27,17 @@ impl FileSystem {
     }
 }
 
-/// Whether other machines may reach what lies at a path: it is not on a disk of this machine's own.
+/// Whether other machines may access the files at a path: the file system is not local to this machine.
 pub fn is_remote(path: &std::path::Path) -> bool {
     imp::is_remote(path)
 }
 
-/// Whether a server keeps the locks on this file, and may give them to another machine when it has not heard from this one.
+/// Whether the locks on this file are kept by a server that may give them to another machine if it has not heard from this one.
 pub fn locks_can_be_lost(file: &std::fs::File) -> bool {
     imp::locks_can_be_lost(file)
 }
 
-/// Whether the file is on an SMB server. There nobody can take the name of a file that somebody has open (MS-FSCC 2.4.42).
+/// Whether the file is on an SMB server. There a file cannot be replaced while any program has it open (MS-FSCC 2.4.42).
 pub fn is_on_smb(file: &std::fs::File) -> bool {
     imp::is_on_smb(file)
 }
@@ -75,7 +75,7 @@ mod imp {
 
     pub fn is_remote(path: &Path) -> bool {
         rustix::fs::statfs(path).is_ok_and(|system| {
-            // What is not known to be local may be anything.
+            // A file system that is not known to be local may be remote.
             !LOCAL.contains(&magic(system.f_type))
         })
     }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_options_about_locks_set_mounts_apart() {
+    fn only_options_that_concern_locks_distinguish_mounts() {
         let mount = |options: &str| FileSystem { name: "nfs4".into(), options: options.into() };
         assert_eq!(mount("rw,relatime,vers=4.2,local_lock=none,addr=10.0.0.1").kind_for_locks(), "nfs4");
         assert_eq!(mount("rw,local_lock=flock,soft").kind_for_locks(), "nfs4,local_lock=flock");

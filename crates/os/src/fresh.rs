@@ -1,4 +1,4 @@
-//! What other machines have done to a directory of a network file system.
+//! Directories opened freshly, so that changes by other machines on a network file system are seen.
 
 use crate::paths::folder_of;
 use rustix::{
@@ -13,12 +13,12 @@ use std::{
     path::Path,
 };
 
-/// A directory that was just opened: names that are looked up now are those that the server has now.
+/// A directory that was just opened: names that are looked up in it are those that the file server has now.
 ///
-/// An NFS client remembers what a name led to, and since NFSv4.1 opens a file that it remembers by its handle, which the
-/// server honours although the name is another file's by now (`_nfs4_do_open` in the kernel's fs/nfs/nfs4proc.c). To open
-/// the directory makes the client compare the directory's change attribute, and forget names that it knows from before
-/// (close-to-open, nfs(5)). It must come after the lock that orders the writers.
+/// An NFS client caches which file a name stands for. Since NFSv4.1 it opens a cached file by its handle, which the
+/// server honours even if the name belongs to another file by now (`_nfs4_do_open` in the kernel's fs/nfs/nfs4proc.c). Opening
+/// the directory makes the client compare the directory's change attribute and drop outdated names
+/// (close-to-open, nfs(5)). It must happen after taking the lock that orders the writers.
 #[derive(Debug)]
 pub struct Fresh(File);
 
@@ -28,23 +28,23 @@ impl Fresh {
         Ok(Fresh(OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path)?))
     }
 
-    /// Opens the directory that a path lies in.
+    /// Opens the parent directory of a path.
     pub fn around(path: &Path) -> io::Result<Self> {
         Fresh::directory(folder_of(path))
     }
 
-    /// Opens what a name in the directory stands for; a link is not followed.
+    /// Opens a file in the directory; a link is not followed.
     pub fn open(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(retry_on_intr(|| openat(&self.0, name, flags, Mode::empty()))?))
     }
 
-    /// Opens a file in the directory to read it and to add to its end; a link is not followed.
+    /// Opens a file in the directory for reading and appending; a link is not followed.
     pub fn open_for_appending(&self, name: &OsStr) -> io::Result<File> {
         self.open(name, OFlags::RDWR | OFlags::APPEND)
     }
 
-    /// Device and inode of what a name in the directory stands for. `None` if it stands for nothing.
+    /// Device and inode of a file in the directory. `None` if there is no file of that name.
     #[allow(clippy::unnecessary_cast, reason = "the fields have other types on macOS")]
     pub fn identity(&self, name: &OsStr) -> io::Result<Option<(u64, u64)>> {
         match statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -59,7 +59,7 @@ impl Fresh {
         crate::file_systems::is_on_smb(&self.0)
     }
 
-    /// Waits until the names in the directory are on the medium.
+    /// Waits until the names in the directory are on the disk.
     pub fn sync(&self) -> io::Result<()> {
         self.0.sync_all()
     }

@@ -1,7 +1,7 @@
-//! What only the operating system can tell or do: processes, boots, signals, events.
+//! The interface to the operating system: processes, boots, signals, events.
 //!
-//! The one crate with OS-specific and unsafe code. Every function here has the same signature on
-//! Linux and macOS; what a system cannot tell is `None`, and callers treat it as unknown.
+//! The only crate with OS-specific and unsafe code. Every function here has the same signature on
+//! Linux and macOS. If a system cannot tell something, the result is `None`, and callers treat it as unknown.
 
 #![expect(unsafe_code, reason = "this is the one crate that may call the operating system directly")]
 
@@ -36,8 +36,8 @@ pub use environment::{Variable, environment};
 pub use file_systems::{FileSystem, is_remote, locks_can_be_lost};
 pub use fresh::Fresh;
 pub use os::{
-    FileLocks, boot_id, boot_time, file_system, is_namespace_empty, look_up, name, pid_namespace, reads_output_of,
-    sees_all_processes, words,
+    FileLocks, arguments, boot_id, boot_time, file_system, is_namespace_empty, look_up, name, pid_namespace,
+    reads_output_of, sees_all_processes,
 };
 pub use signals::{Interrupt, Interrupts, Signals, deliver, reset_child_signal, shares_group, start_helper};
 pub use stack::on_stack;
@@ -50,15 +50,15 @@ pub type Pid = u32;
 pub struct Process {
     pub pid: Pid,
     pub parent: Pid,
-    /// When it started, in a unit of the system's own that never changes while it lives.
+    /// When it started, in a unit of the system; constant for the life of the process.
     pub started: u64,
-    /// It has ended and only waits for its parent to ask for its status.
+    /// It has exited, and its parent has not yet collected its status.
     pub zombie: bool,
-    /// It was forked and never called exec since: a subshell, say.
+    /// It was forked and has not called exec since, such as a subshell.
     pub never_executed: bool,
 }
 
-/// What a process has to do with a kernel lock.
+/// The relation of a process to a kernel lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Holds,
@@ -70,12 +70,12 @@ pub fn lineage() -> Vec<Process> {
     lineage_of(std::process::id())
 }
 
-/// The process `pid` and its ancestors, nearest first. Process 1 is not among them where it is the system's, which never
-/// ends; in a sandbox or container it is a process like others.
+/// The process `pid` and its ancestors, nearest first. The system's process 1, which never exits, is left out;
+/// process 1 of a sandbox or container is a process like any other and is included.
 pub fn lineage_of(pid: Pid) -> Vec<Process> {
     let mut line = Vec::new();
     let mut next = pid;
-    // A parent can end and its number be reused while we climb, hence the bound.
+    // A parent can exit and its PID be reused during this loop, hence the limit.
     while (next > 1 || next == 1 && !sees_all_processes()) && line.len() < 1024 {
         let Some(process) = look_up(next) else { break };
         next = process.parent;
@@ -84,14 +84,14 @@ pub fn lineage_of(pid: Pid) -> Vec<Process> {
     line
 }
 
-/// Whether there is a process `pid`, even one that [`look_up`] may not look at.
+/// Whether there is a process `pid`, even if [`look_up`] is not allowed to read its details.
 pub fn exists(pid: Pid) -> bool {
     let Some(pid) = pid.try_into().ok().and_then(rustix::process::Pid::from_raw) else { return false };
-    // Signal 0 is only checked, see kill(2): EPERM says that there is such a process and that it is not ours.
+    // Signal 0 is not sent, only checked, see kill(2): EPERM means that the process exists and belongs to another user.
     matches!(rustix::process::test_kill_process(pid), Ok(()) | Err(rustix::io::Errno::PERM))
 }
 
-/// Seconds since the system started, sleep included; it does not jump when somebody sets the clock.
+/// The time since the system started, including sleep. Setting the clock does not affect it.
 pub fn uptime() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
@@ -115,7 +115,7 @@ pub fn host_name() -> String {
     hostname::get().map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Lets a descriptor stay open in programs that this process starts from now on.
+/// Keeps a descriptor open in programs that this process starts from now on.
 pub fn inherit(file: &File) -> io::Result<()> {
     Ok(rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty())?)
 }
@@ -133,7 +133,7 @@ fn is_null(stream: impl AsFd) -> bool {
         && stream.st_rdev == null.st_rdev
 }
 
-/// Waits for a change in a lock directory or for a process to end, whichever comes first.
+/// Waits for a change in a directory or for the exit of a process, whichever comes first.
 pub struct Watch {
     events: os::Events,
 }
@@ -141,18 +141,18 @@ pub struct Watch {
 impl Watch {
     /// Starts to watch `dir` and, if given, the process `pid`.
     ///
-    /// Whoever wants to miss nothing looks at the directory and the process again after this call.
+    /// To miss nothing, check the directory and the process again after this call.
     pub fn new(dir: &Path, pid: Option<Pid>) -> Self {
         Watch { events: os::Events::new(dir, pid) }
     }
 
-    /// Whether the system reports everything asked for. Otherwise the caller has to look by itself.
+    /// Whether the system reports all the events asked for. Otherwise the caller has to poll.
     pub fn is_complete(&self) -> bool {
         self.events.is_complete()
     }
 
-    /// Sleeps until something happened, or for `timeout` at the longest. Tells whether the process has ended, as far as
-    /// the system reports it.
+    /// Sleeps until an event, or for `timeout` at the longest. Returns whether the system has reported the exit of the
+    /// process.
     pub fn wait(&self, timeout: Duration) -> bool {
         self.events.wait(timeout)
     }

@@ -20,35 +20,35 @@ use std::{
 /// "forked but didn't exec", from `include/linux/sched.h`; the kernel shows it in `/proc/PID/stat`.
 const PF_FORKNOEXEC: u64 = 0x40;
 
-/// Names this boot of this kernel.
+/// An identifier of this boot of the kernel.
 pub fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim_end().to_owned())
 }
 
-/// When the system started, in seconds since 1970 by the present wall clock.
+/// When the system started, in seconds since 1970 according to the present wall clock.
 pub fn boot_time() -> Option<i64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
-/// Names the PID namespace of this process; numbers of processes mean something only within it.
+/// An identifier of the PID namespace of this process. PIDs are meaningful only within their namespace.
 pub fn pid_namespace() -> Option<String> {
     let name = fs::read_link("/proc/self/ns/pid").ok()?;
     let name = name.to_str()?;
     Some(name.strip_prefix("pid:[")?.strip_suffix(']')?.to_owned())
 }
 
-/// The inode of the first PID namespace, which every kernel gives it (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+/// The inode of the initial PID namespace, the same in every kernel (PROC_PID_INIT_INO in include/linux/proc_ns.h).
 const FIRST_NAMESPACE: &str = "4026531836";
 
-/// Whether this process sees all processes of the system: it is in no PID namespace of a sandbox or container.
+/// Whether this process sees all processes of the system, because it is not in the PID namespace of a sandbox or container.
 pub fn sees_all_processes() -> bool {
     pid_namespace().is_none_or(|name| name == FIRST_NAMESPACE)
 }
 
-/// Whether no process of a PID namespace is left. `false` where that cannot be told: from within another namespace, or where
-/// the system does not show the namespace of one of `user`'s processes.
+/// Whether no process of a PID namespace is left. `false` if that cannot be determined: from within another namespace, or if
+/// the system hides the namespace of one of `user`'s processes.
 pub fn is_namespace_empty(name: &str, user: u32) -> bool {
     let Ok(entries) = fs::read_dir("/proc") else { return false };
     let link = format!("pid:[{name}]");
@@ -58,10 +58,10 @@ pub fn is_namespace_empty(name: &str, user: u32) -> bool {
     };
     let is_elsewhere = |process: &fs::DirEntry| match fs::read_link(process.path().join("ns/pid")) {
         Ok(namespace) => namespace != Path::new(&link),
-        // It is another user's, or it has ended; a zombie has no namespace any more, and does nothing.
+        // It belongs to another user, or has exited; a zombie no longer has a namespace, and does nothing.
         Err(_) => process.metadata().map_or(true, |facts| facts.uid() != user) || is_over(process),
     };
-    // Process 1 made the first namespace and is in no other; of some systems nobody may look at it.
+    // Process 1 is always in the initial namespace; some systems do not allow reading its namespace.
     let is_process = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         name != "1" && name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
@@ -72,7 +72,7 @@ pub fn is_namespace_empty(name: &str, user: u32) -> bool {
 /// What the system says about `pid`, or `None` if there is no such process.
 pub fn look_up(pid: Pid) -> Option<Process> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may hold anything, even ')'.
+    // The second field is the program's name in parentheses, which may contain any character, even ')'.
     let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end_of_name + 2..)?).ok()?;
     let fields: Vec<&str> = rest.split(' ').collect();
@@ -87,22 +87,22 @@ pub fn look_up(pid: Pid) -> Option<Process> {
     })
 }
 
-/// The words that `pid` was started with.
-pub fn words(pid: Pid) -> Option<Vec<String>> {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words = words.strip_suffix(b"\0").unwrap_or(&words);
-    Some(words.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect())
+/// The program and arguments that `pid` was started with.
+pub fn arguments(pid: Pid) -> Option<Vec<String>> {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let text = text.strip_suffix(b"\0").unwrap_or(&text);
+    Some(text.split(|&byte| byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect())
 }
 
-/// The name of the program that `pid` runs, or what it calls itself; the kernel keeps 15 bytes of it.
+/// The name of the program that `pid` runs, or the name that it has given itself; the kernel keeps 15 bytes of it.
 pub fn name(pid: Pid) -> Option<String> {
     let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
     Some(String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(&name)).into_owned())
 }
 
-/// Whether `reader` has the read end of the pipe open that is `writer`'s standard output.
+/// Whether the standard output of `writer` is a pipe whose read end `reader` has open.
 ///
-/// It tells the subshell of a command substitution from one that a script opened with `( … )`.
+/// This distinguishes the subshell of a command substitution from one that a script opened with `( … )`.
 pub fn reads_output_of(reader: Pid, writer: Pid) -> bool {
     let Ok(output) = fs::read_link(format!("/proc/{writer}/fd/1")) else { return false };
     if !output.to_string_lossy().starts_with("pipe:[") {
@@ -126,7 +126,7 @@ pub fn file_system(file: &File) -> Option<FileSystem> {
     if let Some(mount) = Place::of(file).and_then(|place| place.mount) {
         return Some(FileSystem { name: mount.kind, options: mount.options });
     }
-    // Below a changed root the mount may not be listed. The magic numbers are those of statfs(2).
+    // After chroot(2) the mount may not be listed. The magic numbers are those of statfs(2).
     let magic = rustix::fs::fstatfs(file).ok()?.f_type;
     let name = match magic & 0xffff_ffff {
         0x6969 => "nfs".to_owned(),
@@ -141,7 +141,7 @@ pub fn file_system(file: &File) -> Option<FileSystem> {
 
 /// The kernel's list of file locks at one moment, see proc_locks(5).
 ///
-/// It names the processes of this PID namespace alone.
+/// It contains only the processes of this PID namespace.
 pub struct FileLocks(String);
 
 impl FileLocks {
@@ -149,7 +149,7 @@ impl FileLocks {
         fs::read_to_string("/proc/locks").ok().map(FileLocks)
     }
 
-    /// Who has, or waits for, a `flock` on an open file.
+    /// The processes that hold, or wait for, a `flock` on an open file.
     pub fn on(&self, file: &File) -> Option<Vec<(Pid, Standing)>> {
         let place = Place::of(file)?;
         let (major, minor) = place.mount.map_or(place.device, |mount| mount.device);
@@ -158,7 +158,7 @@ impl FileLocks {
     }
 }
 
-/// Reads "1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF"; without the arrow it is a lock that was granted.
+/// Parses "1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF"; without the arrow the lock was granted.
 fn entry(line: &str, name: &str) -> Option<(Pid, Standing)> {
     let mut words = line.split_whitespace().skip(1).peekable();
     let standing = if words.next_if_eq(&"->").is_some() { Standing::Waits } else { Standing::Holds };
@@ -167,7 +167,7 @@ fn entry(line: &str, name: &str) -> Option<(Pid, Standing)> {
     (is_flock && words.next()? == name).then_some((pid, standing))
 }
 
-/// Where an open file lies, in the terms of the kernel's own lists.
+/// The location of an open file, as the kernel's lists express it.
 struct Place {
     inode: u64,
     device: (u32, u32),
@@ -181,8 +181,8 @@ struct Mount {
 }
 
 impl Place {
-    /// stat(2) gives other numbers than the lists where a file system has volumes or layers (btrfs, overlay), so
-    /// `fdinfo` is asked first. Kernels before 5.14 do not tell the inode there.
+    /// On file systems with volumes or layers (btrfs, overlay), stat(2) returns other numbers than the lists show, so
+    /// `fdinfo` comes first. Kernels before 5.14 do not show the inode there.
     fn of(file: &File) -> Option<Self> {
         let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
         let field = |name: &str| facts.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
@@ -210,7 +210,7 @@ fn mount(id: &str) -> Option<Mount> {
     })
 }
 
-/// What a wait can be woken by.
+/// The events that can end a wait.
 pub struct Events {
     changes: Option<Changes>,
     end: Option<OwnedFd>,
@@ -231,7 +231,7 @@ impl Events {
         let mut sources: Vec<PollFd<'_>> =
             queue.into_iter().chain(&self.end).map(|source| PollFd::new(source, PollFlags::IN)).collect();
         let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
-        // An interrupted wait is a short one, and the caller looks again after any.
+        // An interruption only shortens the wait, and the caller checks again after every wait.
         _ = poll(&mut sources, Some(&timeout));
         self.end.is_some() && sources.last().is_some_and(|end| !end.revents().is_empty())
     }
@@ -239,9 +239,9 @@ impl Events {
 
 /// The changes in one directory, reported by the process's only inotify queue.
 ///
-/// To close a queue that still watches something takes the kernel some 10 ms (it waits until nobody can be looking at
-/// the watch any more), and would keep a waiter from the lock that it has just been told of. So the queue stays open
-/// until the process ends.
+/// Closing a queue that still watches something takes the kernel some 10 ms (it waits until the watch cannot be in use
+/// any more), and would delay a waiter that has just been notified of a free lock. So the queue stays open
+/// until the process exits.
 struct Changes {
     queue: &'static OwnedFd,
     watch: i32,
@@ -253,7 +253,7 @@ impl Changes {
         static QUEUE: OnceLock<rustix::io::Result<OwnedFd>> = OnceLock::new();
         let queue = QUEUE.get_or_init(|| inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK));
         let queue = queue.as_ref().map_err(|error| *error)?;
-        // What an earlier watch reported would end the next wait at once.
+        // Discard reports of an earlier watch, which would end the next wait at once.
         let mut reports = [0; 4096];
         while rustix::io::read(queue, &mut reports).is_ok_and(|length| length > 0) {}
         let what = WatchFlags::DELETE
@@ -270,7 +270,7 @@ impl Changes {
 
 impl Drop for Changes {
     fn drop(&mut self) {
-        // It goes by itself where the directory is gone.
+        // This fails if the directory is gone, and the watch with it.
         _ = inotify::remove_watch(self.queue, self.watch);
     }
 }

@@ -8,14 +8,14 @@ use std::{ffi::CStr, fs::File, mem::MaybeUninit, path::Path, time::Duration};
 /// "process has called exec", from `<sys/proc_info.h>`; libc does not declare it.
 const PROC_FLAG_EXEC: u32 = 0x4000;
 
-/// Names this boot of this kernel.
+/// An identifier of this boot of the kernel.
 pub fn boot_id() -> Option<String> {
     let mut text = [0u8; 64];
     sysctl(c"kern.bootsessionuuid", &mut text)?;
     Some(CStr::from_bytes_until_nul(&text).ok()?.to_str().ok()?.to_owned())
 }
 
-/// When the system started, in seconds since 1970 by the present wall clock.
+/// When the system started, in seconds since 1970 according to the present wall clock.
 pub fn boot_time() -> Option<i64> {
     let mut bytes = [0u8; size_of::<libc::timeval>()];
     let length = sysctl(c"kern.boottime", &mut bytes)?;
@@ -59,7 +59,7 @@ pub fn name(pid: Pid) -> Option<String> {
 fn facts(pid: Pid) -> Option<libc::proc_bsdinfo> {
     let mut info = MaybeUninit::<libc::proc_bsdinfo>::zeroed();
     let size = size_of::<libc::proc_bsdinfo>() as libc::c_int;
-    // SAFETY: the buffer is as large as the call is told, and outlives it.
+    // SAFETY: the buffer has the length that is passed, and outlives the call.
     let written =
         unsafe { libc::proc_pidinfo(pid.try_into().ok()?, libc::PROC_PIDTBSDINFO, 0, info.as_mut_ptr().cast(), size) };
     if written != size {
@@ -69,15 +69,15 @@ fn facts(pid: Pid) -> Option<libc::proc_bsdinfo> {
     Some(unsafe { info.assume_init() })
 }
 
-/// The words that `pid` was started with: not read on macOS, where the call needs rights over the process.
-pub fn words(_pid: Pid) -> Option<Vec<String>> {
+/// The program and arguments that `pid` was started with: not available on macOS, where the call needs rights over the process.
+pub fn arguments(_pid: Pid) -> Option<Vec<String>> {
     None
 }
 
 /// Whether `reader` reads what `writer` prints.
 ///
-/// macOS does not tell who holds the other end of a pipe. Our own standard output stands in for it: if it is a
-/// pipe, the subshells above us are taken for those of a command substitution.
+/// macOS does not tell which process has the other end of a pipe. Instead this looks at our own standard output: if it is a
+/// pipe, subshells among our ancestors are taken for those of a command substitution.
 pub fn reads_output_of(_reader: Pid, _writer: Pid) -> bool {
     rustix::fs::fstat(std::io::stdout())
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Fifo)
@@ -90,7 +90,7 @@ pub fn file_system(file: &File) -> Option<FileSystem> {
     Some(FileSystem { name, options: String::new() })
 }
 
-/// macOS does not tell who waits for a file lock.
+/// macOS does not tell which processes wait for a file lock.
 pub struct FileLocks;
 
 impl FileLocks {
@@ -103,7 +103,7 @@ impl FileLocks {
     }
 }
 
-/// What a wait can be woken by: nothing here but its timeout.
+/// The events that can end a wait: on macOS only the timeout.
 pub struct Events;
 
 impl Events {

@@ -1,12 +1,12 @@
-//! Functions of the C library's mathematics that Rust has not, or has with other last digits.
+//! Mathematical functions of the C library that Rust lacks, or whose last digits differ in Rust.
 //!
-//! jq calls the C library, so these give what jq gives on the same system. Their results differ in the last digits between
-//! C libraries; what is exact (`ldexp`, `frexp` and the like) needs no C library.
+//! jq calls the C library, so these return what jq returns on the same system. Their results differ in the last digits between
+//! C libraries; exact functions (`ldexp`, `frexp` and the like) do not need the C library.
 
 use std::ffi::c_int;
 
-// SAFETY: C99 and POSIX (math.h) declare these functions with these types. They take numbers, keep nothing, and any number
-// will do: each is safe to call. `lgamma_r` writes the sign to the place that its reference is.
+// SAFETY: C99 and POSIX (math.h) declare these functions with these types. They accept any number and keep no
+// state, so each is safe to call. `lgamma_r` writes the sign through its reference.
 unsafe extern "C" {
     pub safe fn acosh(x: f64) -> f64;
     pub safe fn asinh(x: f64) -> f64;
@@ -25,9 +25,9 @@ unsafe extern "C" {
     pub safe fn exp10(x: f64) -> f64;
 }
 
-/// The logarithm of the gamma function's size, and the gamma function's sign.
+/// The logarithm of the absolute value of the gamma function, and the sign of the gamma function.
 ///
-/// `lgamma` of the C library gives the sign in a variable of the whole process.
+/// `lgamma` of the C library would return the sign in a global variable.
 pub fn lgamma(x: f64) -> (f64, i32) {
     let mut sign = 1;
     let value = lgamma_r(x, &mut sign);

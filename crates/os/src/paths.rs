@@ -1,9 +1,9 @@
-//! Paths as the rest of memlatch needs them: the directory of a path, and paths in messages.
+//! The parent directory of a path, and paths in messages.
 
 use crate::text::in_quotes;
 use std::path::Path;
 
-/// The folder that a path lies in; that of a bare name is `.`, where [`Path::parent`] says "".
+/// The parent directory of a path. For a bare name it is `.`, for which [`Path::parent`] returns "".
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -11,19 +11,19 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A path as it may be shown.
+/// A path, escaped for output.
 pub fn shown(path: &Path) -> String {
     escape(path.as_os_str().as_encoded_bytes())
 }
 
-/// A path as a word of a command line that people may copy.
+/// A path, quoted for a command line that users may copy.
 pub fn quoted(path: &Path) -> String {
     let text = shown(path);
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
     if !text.is_empty() && text.chars().all(is_plain) { text } else { in_quotes(&text) }
 }
 
-/// Makes bytes safe for one line and for a terminal: control and invisible characters, backslashes and what is not
+/// Makes bytes safe to print on one line of a terminal: control and invisible characters, backslashes and invalid
 /// UTF-8 become `\n`, `\x1b`, `\u{202e}` and the like.
 pub fn escape(bytes: &[u8]) -> String {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
@@ -50,7 +50,7 @@ pub fn escape(bytes: &[u8]) -> String {
     text
 }
 
-/// Marks that turn or hide text around them, see Unicode's technical report 36 on visual spoofing.
+/// Characters that reorder or hide the text around them, see Unicode's technical report 36 on visual spoofing.
 fn is_invisible(char: char) -> bool {
     matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,4 +1,4 @@
-//! Signals for a process that waits for its command and must not end before it.
+//! Signals for a process that waits for a child process and must not exit before it.
 
 use rustix::process::{Pid as RawPid, Signal, getpgid, getpgrp, kill_process};
 use std::{
@@ -12,37 +12,37 @@ use std::{
     time::Duration,
 };
 
-/// Those that people and service managers end or poke a command with.
+/// The signals by which users and service managers end or notify a command.
 const FORWARDED: [libc::c_int; 6] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
 
-/// Those that end, stop or resize a program which draws on a terminal.
+/// The signals that end, stop or resize a program that draws on a terminal.
 const OF_TERMINALS: [libc::c_int; 6] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGTSTP, libc::SIGWINCH];
 
-/// Signals that are held back from now on and fetched one at a time.
+/// Signals that are blocked from now on and received one at a time.
 pub struct Signals {
     set: libc::sigset_t,
-    /// What was held back before.
+    /// The signals that were blocked before.
     old: libc::sigset_t,
 }
 
-/// One signal that came in.
+/// A received signal.
 pub struct Received {
     pub number: libc::c_int,
-    /// A key of the terminal sent it to the whole foreground group. A hang-up is none of these: it may have come to the
-    /// leader of the session alone.
+    /// It was sent by a key on the terminal, to the whole foreground process group. This is never set for SIGHUP, which may have been sent
+    /// only to the session leader.
     pub from_key: bool,
 }
 
 impl Signals {
-    /// Holds back the signals of [`FORWARDED`], and SIGCHLD.
-    pub fn hold() -> io::Result<Self> {
+    /// Blocks the signals in [`FORWARDED`], and SIGCHLD.
+    pub fn block() -> io::Result<Self> {
         reset_child_signal();
-        Signals::hold_these(FORWARDED.into_iter().chain([libc::SIGCHLD]))
+        Signals::block_these(FORWARDED.into_iter().chain([libc::SIGCHLD]))
     }
 
-    fn hold_these(numbers: impl Iterator<Item = libc::c_int>) -> io::Result<Self> {
+    fn block_these(numbers: impl Iterator<Item = libc::c_int>) -> io::Result<Self> {
         let mut set = MaybeUninit::uninit();
         let mut old = MaybeUninit::uninit();
         // SAFETY: sigemptyset initialises the set before anything reads it; the numbers are valid signals; a successful
@@ -59,8 +59,8 @@ impl Signals {
         }
     }
 
-    /// Holds back every signal that can be held back.
-    fn hold_all() -> io::Result<Self> {
+    /// Blocks every signal that can be blocked.
+    fn block_all() -> io::Result<Self> {
         let mut set = MaybeUninit::uninit();
         let mut old = MaybeUninit::uninit();
         // SAFETY: sigfillset initialises the set, and a successful pthread_sigmask the old mask.
@@ -73,8 +73,8 @@ impl Signals {
         }
     }
 
-    /// Starts a program for which nothing is held back but what was before: a mask is inherited through exec, see
-    /// signal(7), and a shell that never hears of SIGCHLD waits for ever.
+    /// Starts a program with the former signal mask: the mask is inherited through exec, see
+    /// signal(7), and a shell in which SIGCHLD is blocked waits for ever.
     pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let old = self.old;
         // SAFETY: between fork and exec only async-signal-safe functions may be called, and pthread_sigmask with valid
@@ -88,7 +88,7 @@ impl Signals {
         command.spawn()
     }
 
-    /// Sleeps until one of the signals has come in.
+    /// Sleeps until one of the signals arrives.
     pub fn next(&self) -> io::Result<Received> {
         loop {
             match self.wait() {
@@ -101,7 +101,7 @@ impl Signals {
     #[cfg(not(target_os = "macos"))]
     fn wait(&self) -> io::Result<Received> {
         let mut facts = MaybeUninit::<libc::siginfo_t>::uninit();
-        // SAFETY: the set was initialised by `hold`, and the buffer is one siginfo_t.
+        // SAFETY: the set was initialised by `block`, and the buffer is one siginfo_t.
         let number = unsafe { libc::sigwaitinfo(&self.set, facts.as_mut_ptr()) };
         if number < 0 {
             return Err(io::Error::last_os_error());
@@ -111,11 +111,11 @@ impl Signals {
         Ok(Received { number, from_key: is_typed(number) && facts.si_code == libc::SI_KERNEL })
     }
 
-    /// macOS has no sigwaitinfo(2), so who sent a signal is guessed from the group that the terminal serves.
+    /// macOS has no sigwaitinfo(2). A signal is taken to come from a key if this process is in the terminal's foreground group.
     #[cfg(target_os = "macos")]
     fn wait(&self) -> io::Result<Received> {
         let mut number = 0;
-        // SAFETY: the set was initialised by `hold`, and `number` is one int.
+        // SAFETY: the set was initialised by `block`, and `number` is one int.
         match unsafe { libc::sigwait(&self.set, &mut number) } {
             0 => {}
             error => return Err(io::Error::from_raw_os_error(error)),
@@ -125,54 +125,54 @@ impl Signals {
     }
 }
 
-/// Starts a helper thread that no signal reaches: it goes to a thread that knows what to do with it (signal(7)).
+/// Starts a helper thread with all signals blocked, so that they go to a thread that handles them (signal(7)).
 ///
 /// # Errors
 ///
-/// There are as many threads as the user may have (EAGAIN in pthread_create(3)).
+/// The user already has the maximum number of threads (EAGAIN in pthread_create(3)).
 pub fn start_helper(stack: usize, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let signals = Signals::hold_all()?;
-    // A thread begins with the mask of the one that starts it.
+    let signals = Signals::block_all()?;
+    // A thread inherits the signal mask of the thread that starts it.
     let started = thread::Builder::new().stack_size(stack).spawn(work);
     // SAFETY: the old mask was initialised when it was replaced.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &signals.old, ptr::null_mut()) };
     started.map(drop)
 }
 
-/// Makes sure that the system tells how a child has ended: a parent may have left SIGCHLD ignored, and then it does not,
-/// see wait(2).
+/// Restores the default handling of SIGCHLD. If the parent left it ignored, the system would discard the exit status of child
+/// processes, see wait(2).
 pub fn reset_child_signal() {
     // SAFETY: SIG_DFL is a valid disposition.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
-/// Whether there is a key for a signal, see termios(3).
+/// Whether a key can send the signal, see termios(3).
 fn is_typed(number: libc::c_int) -> bool {
     matches!(number, libc::SIGINT | libc::SIGQUIT)
 }
 
-/// What comes between two looks at a clock.
+/// The end of a wait for signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
-    /// Nothing: the time is up.
-    Nothing,
-    /// Somebody wants this process to end, by this signal.
+    /// No signal came in time.
+    TimedOut,
+    /// A signal to end this process.
     End(libc::c_int),
-    /// Somebody wants this process to stop for a while.
+    /// A signal to stop this process for a while.
     Stop,
-    /// The terminal has another size.
+    /// The terminal was resized.
     Resized,
 }
 
-/// The signals of a program that draws on a terminal, held back from now on.
+/// The signals for a program that draws on a terminal, blocked from now on.
 pub struct Interrupts(mpsc::Receiver<libc::c_int>);
 
 impl Interrupts {
-    /// Holds the signals back.
+    /// Blocks the signals.
     ///
-    /// macOS has no sigtimedwait(2), so a thread waits for the signals and the caller for the thread.
-    pub fn hold() -> io::Result<Self> {
-        let signals = Signals::hold_these(OF_TERMINALS.into_iter())?;
+    /// macOS has no sigtimedwait(2), so a thread waits for the signals, and the caller waits for the thread.
+    pub fn block() -> io::Result<Self> {
+        let signals = Signals::block_these(OF_TERMINALS.into_iter())?;
         let (report, received) = mpsc::channel();
         thread::Builder::new().stack_size(64 * 1024).spawn(move || {
             while let Ok(signal) = signals.next() {
@@ -184,28 +184,28 @@ impl Interrupts {
         Ok(Interrupts(received))
     }
 
-    /// Sleeps until one of the signals has come in, or for `timeout` at the longest.
+    /// Sleeps until one of the signals arrives, or for `timeout` at the longest.
     pub fn wait(&self, timeout: Duration) -> Interrupt {
         match self.0.recv_timeout(timeout) {
             Ok(libc::SIGWINCH) => Interrupt::Resized,
             Ok(libc::SIGTSTP) => Interrupt::Stop,
             Ok(number) => Interrupt::End(number),
-            Err(mpsc::RecvTimeoutError::Timeout) => Interrupt::Nothing,
-            // sigwait(3) fails for a bad set alone, so the thread is there; without it this would never pause.
+            Err(mpsc::RecvTimeoutError::Timeout) => Interrupt::TimedOut,
+            // Not expected, because sigwait(3) fails only for an invalid set. Sleeping keeps the caller's loop from spinning.
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 thread::sleep(timeout);
-                Interrupt::Nothing
+                Interrupt::TimedOut
             }
         }
     }
 
-    /// Stops this process, until somebody lets it go on, as a shell's `fg` does.
+    /// Stops this process until it is continued, for example by `fg` in a shell.
     ///
-    /// By SIGTSTP and not SIGSTOP: where no shell is there to let it go on, the kernel does not stop it, see setpgid(2).
+    /// With SIGTSTP, not SIGSTOP: if no shell could continue the process, the kernel does not stop it, see setpgid(2).
     pub fn suspend(&self) {
         let mut set = MaybeUninit::uninit();
         // SAFETY: sigemptyset initialises the set before anything reads it, the number is a valid signal, and raise(3)
-        // sends to this thread, which lets it through.
+        // sends to this thread, which has unblocked it.
         unsafe {
             libc::sigemptyset(set.as_mut_ptr());
             libc::sigaddset(set.as_mut_ptr(), libc::SIGTSTP);
@@ -216,7 +216,7 @@ impl Interrupts {
     }
 }
 
-/// Whether the process `pid` is in the process group of this one, and so gets what the terminal sends to it.
+/// Whether the process `pid` is in the process group of this one, so that the terminal sends its signals to both.
 pub fn shares_group(pid: u32) -> bool {
     RawPid::from_raw(pid as i32).is_some_and(|pid| getpgid(Some(pid)).is_ok_and(|group| group == getpgrp()))
 }
@@ -224,7 +224,7 @@ pub fn shares_group(pid: u32) -> bool {
 /// Sends signal `number` to the process `pid`, which must be an unreaped child of ours.
 pub fn deliver(number: libc::c_int, pid: u32) {
     if let (Some(signal), Some(pid)) = (Signal::from_named_raw(number), RawPid::from_raw(pid as i32)) {
-        // The child may have ended already, and then nobody is left to be told.
+        // The child may have exited already; then there is nothing to do.
         _ = kill_process(pid, signal);
     }
 }

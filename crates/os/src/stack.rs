@@ -1,16 +1,16 @@
-//! Work on a stack larger than the one that the process was given.
+//! Running code on a larger stack than the process has.
 
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-/// Runs `work` on a stack of `size` bytes, of which only what is touched costs memory.
+/// Runs `work` on a stack of `size` bytes. Only pages that are touched use memory.
 pub fn on_stack<T: Send>(size: usize, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     let mut work = Some(work);
     let mut outcome = None;
     imp::run(size, &mut || {
-        // A panic must not leave the stack that it began on.
+        // A panic must not unwind across the switch of stacks.
         outcome = work.take().map(|work| catch_unwind(AssertUnwindSafe(work)));
     })?;
     match outcome.expect("it has run") {
@@ -19,15 +19,15 @@ pub fn on_stack<T: Send>(size: usize, work: impl FnOnce() -> T + Send) -> io::Re
     }
 }
 
-/// The C library switches stacks, see makecontext(3): starting and joining a thread for it costs more than the rest of
-/// a small update's own work.
+/// Switches stacks by makecontext(3). Starting and joining a thread instead would cost more than everything else that a small
+/// update does.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod imp {
     use std::{cell::Cell, io, mem::MaybeUninit, ptr};
 
     const GUARD: usize = 1 << 16;
 
-    /// A function to be run, behind a thin pointer.
+    /// The function to run, behind a thin pointer.
     struct Work<'a>(&'a mut dyn FnMut());
 
     thread_local! {
@@ -60,11 +60,11 @@ mod imp {
 
     extern "C" fn enter() {
         let work: *mut Work<'_> = NEXT.replace(ptr::null_mut()).cast();
-        // SAFETY: `run` has just put it there, and waits on its own stack until this function returns.
+        // SAFETY: `run` has just set the pointer, and waits on its own stack until this function returns.
         unsafe { ((*work).0)() }
     }
 
-    /// Address space with a guard that no access survives below it.
+    /// Address space with an inaccessible guard area below it.
     struct Stack {
         lowest: *mut libc::c_void,
         length: usize,
@@ -74,7 +74,7 @@ mod imp {
         fn new(size: usize) -> io::Result<Self> {
             let length = size + GUARD;
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
-            // SAFETY: a new mapping at an address of the kernel's choice touches nobody's memory.
+            // SAFETY: a new mapping at an address of the kernel's choice affects no other memory.
             let lowest = unsafe { libc::mmap(ptr::null_mut(), length, libc::PROT_NONE, flags, -1, 0) };
             if lowest == libc::MAP_FAILED {
                 return Err(io::Error::last_os_error());

@@ -1,7 +1,7 @@
-//! Durable appending: lines at the end of a file, without writing the rest of it anew.
+//! Durable appending: adding lines at the end of a file without rewriting the rest.
 //!
-//! A process that dies while it appends leaves the file as it was, or with the new bytes, or with a part of them: so what is
-//! appended has to end in a way that the next writer can know whether it is whole, as a line does.
+//! A process that dies while it appends leaves the file with none, all or part of the new bytes. So whatever is
+//! appended must end with a mark, such as a newline, from which the next writer can tell whether it is complete.
 
 use super::{Aftermath, Durability, Error};
 use memlatch_os::Fresh;
@@ -12,11 +12,11 @@ use std::{
     path::Path,
 };
 
-/// How much is read at once while the last line is looked for.
+/// The number of bytes read at once when looking for the last line.
 const BLOCK: u64 = 1 << 16;
 
-/// A file that is open to be appended to. Whoever opens it holds its lock, and opened its directory after the lock: so its
-/// length is the true one on a file server too.
+/// A file opened for appending. The caller holds its lock and opened its directory after taking the lock, so that the
+/// length is correct on a file server too.
 pub struct Appending<'a> {
     target: &'a Path,
     file: File,
@@ -24,10 +24,10 @@ pub struct Appending<'a> {
 }
 
 impl<'a> Appending<'a> {
-    /// Opens the target. `None` if there is no such file.
+    /// Opens the target. `None` if it does not exist.
     ///
     /// # Errors
-    /// It cannot be opened for reading and writing.
+    /// The target cannot be opened for reading and writing.
     pub fn open(target: &'a Path, directory: &Fresh) -> Result<Option<Self>, Error> {
         let name = target.file_name().unwrap_or_default();
         let file = match directory.open_for_appending(name) {
@@ -35,14 +35,14 @@ impl<'a> Appending<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::at("open", target)(error)),
         };
-        let length = file.metadata().map_err(Error::at("look at", target))?.len();
+        let length = file.metadata().map_err(Error::at("examine", target))?.len();
         Ok(Some(Appending { target, file, length }))
     }
 
-    /// The bytes behind the last line end, and where they begin.
+    /// The bytes after the last newline, and their offset.
     ///
     /// # Errors
-    /// Those of reading.
+    /// The end of the file cannot be read.
     pub fn last_line(&self) -> Result<(u64, Vec<u8>), Error> {
         let mut line = Vec::new();
         let mut start = self.length;
@@ -60,12 +60,12 @@ impl<'a> Appending<'a> {
         Ok((start, line))
     }
 
-    /// Cuts off what lies behind the first `keep` bytes, and adds `bytes`. `permit` is asked right before: whether the writer
-    /// may still write.
+    /// Truncates the file to `keep` bytes and appends `bytes`. `permit` is called right before that; its error says that the writer must not
+    /// write any more.
     ///
     /// # Errors
-    /// If not all could be added, the end of the file is put back as it was. [`Error::is_visible`] if all is there and only
-    /// its durability is not known.
+    /// If not all bytes could be written, the end of the file is restored. With [`Error::is_visible`], all bytes were written and only
+    /// their durability is unknown.
     pub fn append(
         mut self,
         keep: u64,
@@ -81,7 +81,7 @@ impl<'a> Appending<'a> {
         }
         if let Err(source) = self.file.write_all(bytes) {
             let put_back = self.file.set_len(keep).and_then(|()| self.file.write_all(&cut));
-            let aftermath = if put_back.is_ok() { Aftermath::Unchanged } else { Aftermath::Torn };
+            let aftermath = if put_back.is_ok() { Aftermath::Unchanged } else { Aftermath::EndNotRestored };
             return Err(Error { aftermath, ..Error::at("append to", self.target)(source) });
         }
         if durability == Durability::Synced {

@@ -1,8 +1,8 @@
-//! Backups: what a file held before, numbered from the newest. `FILE.bak` is number 1, `FILE.bak.2` is number 2.
+//! Backups: earlier contents of a file, numbered from the newest. `FILE.bak` is number 1, `FILE.bak.2` is number 2.
 //!
-//! A backup only ever moves to a number that is free, and is on the medium there before another takes its place. So a
-//! crash between any two steps costs no backup but the one that had to go, and leaves a number free at worst, which the
-//! next write fills. `FILE.bak` itself is never missing: it is linked to its new name, and then replaced.
+//! A backup only ever moves to a free number, and is durable there before another backup takes its old number. So a
+//! crash between any two steps costs at most the backup that had to be removed, and leaves at most one number free, which the
+//! next write fills. `FILE.bak` itself is never missing: it is linked to its new name and then replaced.
 
 use crate::{Aftermath, Durability, Error, Model, create, plain_file};
 use memlatch_os::{Fresh, paths::folder_of};
@@ -14,12 +14,12 @@ use std::{
     time::SystemTime,
 };
 
-/// How many backups a write leaves.
+/// How many backups a write keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// This many at most, of which there is at least one. Those with higher numbers are left alone.
+    /// At most this many, at least one. Backups with higher numbers are left alone.
     UpTo(u32),
-    /// One more than there are.
+    /// All existing ones and the new one.
     All,
 }
 
@@ -28,7 +28,7 @@ pub enum Keep {
 pub struct Backup {
     pub number: u32,
     pub path: PathBuf,
-    /// When it was made, as far as the file system tells.
+    /// When it was made, if the file system tells.
     pub made: Option<SystemTime>,
 }
 
@@ -42,10 +42,10 @@ pub fn backup_of(given: &Path, number: u32) -> PathBuf {
     name.into()
 }
 
-/// Copies the content of `source`, if it exists, to backup 1 of `given`, after the others have made room.
+/// Copies the content of `source`, if it exists, to backup 1 of `given`, after moving the other backups up.
 ///
-/// The copy is complete before any other backup moves. Gives the number that was free, if there was something to copy:
-/// those below it have moved up by one.
+/// The copy is complete before any other backup moves. Returns the number that was free, unless there was nothing to copy:
+/// the backups below it have moved up by one.
 pub(super) fn back_up(
     given: &Path,
     source: &Path,
@@ -58,24 +58,24 @@ pub(super) fn back_up(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::at("read", source)(error)),
     };
-    let facts = old.metadata().map_err(Error::at("look at", source))?;
+    let facts = old.metadata().map_err(Error::at("examine", source))?;
     let model = Model { path: source.to_owned(), facts };
     let backup = backup_of(given, 1);
-    let folder = Folder::of(&backup, durability)?;
+    let directory = Directory::of(&backup, durability)?;
     let mut temporary = create(&backup, token, true)?;
     io::copy(&mut old, temporary.as_file_mut()).map_err(Error::at("write", temporary.path()))?;
     model.give_to(temporary.as_file())?;
     if durability == Durability::Synced {
         temporary.as_file().sync_all().map_err(Error::at("sync", temporary.path()))?;
     }
-    let freed = make_room(given, keep, &folder)?;
+    let freed = make_room(given, keep, &directory)?;
     temporary.persist(&backup).map_err(|failed| Error::at("replace", &backup)(failed.error))?;
-    folder.sync()?;
+    directory.sync()?;
     Ok(Some(freed))
 }
 
 /// Moves backups up by one, from the first free number down to 1.
-fn make_room(given: &Path, keep: Keep, folder: &Folder<'_>) -> Result<u32, Error> {
+fn make_room(given: &Path, keep: Keep, directory: &Directory<'_>) -> Result<u32, Error> {
     let last = match keep {
         // The new one replaces it.
         Keep::UpTo(1) => return Ok(1),
@@ -92,17 +92,17 @@ fn make_room(given: &Path, keep: Keep, folder: &Folder<'_>) -> Result<u32, Error
     };
     for number in (1..free).rev() {
         let (from, to) = (backup_of(given, number), backup_of(given, number + 1));
-        // A rename does the same where links are not supported, or where a crash has left the link: it does nothing if
-        // both names are those of one file, see rename(2).
+        // If links are not supported, or a crash has left the link, a rename has the same effect: it does nothing if
+        // both names belong to the same file, see rename(2).
         if number > 1 || fs::hard_link(&from, &to).is_err() {
             fs::rename(&from, &to).map_err(Error::at("rename", &from))?;
         }
-        folder.sync()?;
+        directory.sync()?;
     }
     Ok(free)
 }
 
-/// The first number up to `last` that no backup has. One that a crash has left linked to its new number is as good as
+/// The first number up to `last` that is free. A backup that a crash has left linked to its new number counts as
 /// moved.
 fn first_free(given: &Path, last: u32) -> Result<Option<u32>, Error> {
     let mut newest = None;
@@ -118,59 +118,59 @@ fn first_free(given: &Path, last: u32) -> Result<Option<u32>, Error> {
     Ok(None)
 }
 
-/// Reads a backup. `None` if there is none of that number.
+/// Reads a backup. `None` if there is no backup with that number.
 pub fn read_backup(given: &Path, number: u32) -> Result<Option<(Vec<u8>, Model)>, Error> {
     let path = backup_of(given, number);
-    // A client of a file server looks the name up anew in a directory that was just opened. What is wrong with the
-    // directory, the file's own error tells.
+    // The client of a file server looks the name up again in a freshly opened directory. Errors of the directory show up as errors of
+    // the file.
     let _directory = Fresh::around(&path);
     if plain_file(&path)?.is_none() {
         return Ok(None);
     }
     let mut content = Vec::new();
     let mut file = File::open(&path).map_err(Error::at("read", &path))?;
-    let facts = file.metadata().map_err(Error::at("look at", &path))?;
+    let facts = file.metadata().map_err(Error::at("examine", &path))?;
     file.read_to_end(&mut content).map_err(Error::at("read", &path))?;
     Ok(Some((content, Model { path, facts })))
 }
 
-/// Takes away a backup that has been put back, and moves down by one those that follow it without a gap.
+/// Removes a backup that has been restored, and moves the backups that follow it without a gap down by one.
 pub fn close_gap(given: &Path, number: u32, durability: Durability) -> Result<(), Error> {
-    move_down(given, number, durability).map_err(|error| Error { aftermath: Aftermath::Twice, ..error })
+    move_down(given, number, durability).map_err(|error| Error { aftermath: Aftermath::BackupNotRemoved, ..error })
 }
 
 fn move_down(given: &Path, number: u32, durability: Durability) -> Result<(), Error> {
     let gone = backup_of(given, number);
-    let folder = Folder::of(&gone, durability)?;
+    let directory = Directory::of(&gone, durability)?;
     let mut to = number;
     while plain_file(&backup_of(given, to + 1))?.is_some() {
         let from = backup_of(given, to + 1);
         fs::rename(&from, backup_of(given, to)).map_err(Error::at("rename", &from))?;
-        folder.sync()?;
+        directory.sync()?;
         to += 1;
     }
     if to == number {
         fs::remove_file(&gone).map_err(Error::at("remove", &gone))?;
-        folder.sync()?;
+        directory.sync()?;
     }
     Ok(())
 }
 
-/// All backups there are, the newest first.
+/// All backups, the newest first.
 pub fn backups(given: &Path) -> Result<Vec<Backup>, Error> {
     let newest = backup_of(given, 1);
     let folder = folder_of(&newest);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::at("read the folder", folder)(error)),
+        Err(error) => return Err(Error::at("read the directory", folder)(error)),
     };
     let stem = newest.file_name().unwrap_or_default().as_encoded_bytes();
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(number) = name.as_encoded_bytes().strip_prefix(stem).and_then(number_of) else { continue };
-        // By the number again, so that `.bak.02` is none.
+        // The name is made from the number again, so that `.bak.02` does not count.
         let path = backup_of(given, number);
         if path.file_name() == Some(&name) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             let made = entry.metadata().and_then(|facts| facts.modified()).ok();
@@ -181,7 +181,7 @@ pub fn backups(given: &Path) -> Result<Vec<Backup>, Error> {
     Ok(found)
 }
 
-/// The number in what stands behind `.bak`.
+/// The number in the text after `.bak`.
 fn number_of(ending: &[u8]) -> Option<u32> {
     match ending.strip_prefix(b".") {
         Some(digits) => std::str::from_utf8(digits).ok()?.parse().ok(),
@@ -190,23 +190,23 @@ fn number_of(ending: &[u8]) -> Option<u32> {
     }
 }
 
-/// The folder of the backups.
-struct Folder<'a> {
+/// The directory of the backups.
+struct Directory<'a> {
     path: &'a Path,
     file: File,
     durability: Durability,
 }
 
-impl<'a> Folder<'a> {
+impl<'a> Directory<'a> {
     fn of(backup: &'a Path, durability: Durability) -> Result<Self, Error> {
         let path = folder_of(backup);
-        let file = File::open(path).map_err(Error::at("open the folder", path))?;
-        Ok(Folder { path, file, durability })
+        let file = File::open(path).map_err(Error::at("open the directory", path))?;
+        Ok(Directory { path, file, durability })
     }
 
     fn sync(&self) -> Result<(), Error> {
         match self.durability {
-            Durability::Synced => self.file.sync_all().map_err(Error::at("sync the folder", self.path)),
+            Durability::Synced => self.file.sync_all().map_err(Error::at("sync the directory", self.path)),
             Durability::Unsynced => Ok(()),
         }
     }

@@ -1,17 +1,17 @@
 //! Durable replacement of a file: old or new, never a mixture and never nothing. The only user of tempfile.
 //!
-//! The order is the promise: temporary file in the target's folder, full write, owner and mode, fsync, rename, fsync of
-//! the folder. A backup is made between the fsync and the rename, so that a write that fails for want of space costs none.
-//! A process that dies between any two steps leaves the old file, or the new one, and at most one temporary file, or two
-//! with a backup. Their names bear the target's and the token of the lock that their writer held: whoever clears that lock
-//! removes them.
+//! The order of the steps gives the guarantee: temporary file in the target's directory, complete write, owner and mode, fsync, rename,
+//! fsync of the directory. A backup is made between the fsync and the rename, so that a write that fails for lack of space costs no backup.
+//! A process that dies between any two steps leaves the old file or the new one, and at most one temporary file, or two
+//! with a backup. The names of temporary files contain the target's name and the token of the lock that the writer held; a process that
+//! clears that lock removes them.
 //!
 //! # Limitations
 //!
-//! An NFS client renames a file that somebody on its machine has open aside before another takes its name (`nfs_rename`
-//! in the kernel's fs/nfs/dir.c), so whoever replaces a file must have closed it, and what others have open may be missing
+//! If a process on its own machine has a file open, an NFS client renames that file aside before another takes its name (`nfs_rename`
+//! in the kernel's fs/nfs/dir.c). So the writer must have closed the old file, and if other processes have it open, the name may be missing
 //! for a moment. Hard links are split: the name that is written gets a new file.
-//! An SMB server refuses to replace a file that somebody has open; that is tried again for a while.
+//! An SMB server refuses to replace a file that a program has open; the rename is then tried again for a while.
 //! The disk is trusted to keep what it has acknowledged.
 
 use memlatch_os::{Fresh, copy_attributes, is_mount_point, paths::folder_of};
@@ -35,10 +35,11 @@ use backup::back_up;
 pub use backup::{Backup, Keep, backup_of, backups, close_gap, read_backup};
 pub use model::Model;
 
-/// No server tells when a file is closed. A reader has one open for less.
-const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+/// Interval between attempts to replace an open file, because no server reports when a file is closed. Readers have a file open for
+/// less time than this.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Whether the medium must have the data before success is reported.
+/// Whether the data must be on the disk before success is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     Synced,
@@ -55,16 +56,16 @@ pub struct Error {
     aftermath: Aftermath,
 }
 
-/// What a failure leaves.
+/// The state that a failure leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Aftermath {
     Unchanged,
     /// The new content is in place, but its durability is not known.
     Visible,
-    /// The write is done, and the backup that it put back has not been taken away.
-    Twice,
-    /// The end of the file could not be put back as it was before something was to be appended.
-    Torn,
+    /// The file is restored, but the restored backup could not be removed.
+    BackupNotRemoved,
+    /// After a failed append, the end of the file could not be restored.
+    EndNotRestored,
 }
 
 impl Error {
@@ -74,7 +75,7 @@ impl Error {
 }
 
 impl Error {
-    /// Whether the new content is in place all the same, and only its durability is unknown.
+    /// Whether the new content is in place in spite of the error, and only its durability is unknown.
     pub fn is_visible(&self) -> bool {
         self.aftermath == Aftermath::Visible
     }
@@ -88,38 +89,38 @@ impl fmt::Display for Error {
             Aftermath::Unchanged => "; the file is as it was",
             Aftermath::Visible => {
                 "; the new content is in place, but it may not survive a crash of the system; do not repeat a change \
-                 that would add to it: look at the file and at the disk"
+                 that would count twice: check the file and the disk"
             }
-            Aftermath::Torn => {
-                "; all lines that were there are, and its end may be an unfinished one, which the next writer takes out"
+            Aftermath::EndNotRestored => {
+                "; all earlier lines are intact, but the file may end in an unfinished line, which the next writer removes"
             }
-            Aftermath::Twice => "; what was put back is still among the backups as well",
+            Aftermath::BackupNotRemoved => "; the restored backup is still among the backups as well",
         })
     }
 }
 
 impl std::error::Error for Error {}
 
-/// What is to be replaced, and how.
+/// A replacement: which file, and how.
 pub struct Replacement<'a> {
     /// The canonical path of the file.
     pub target: &'a Path,
-    /// The target's directory. Whoever has read the target under a lock opened it between the lock and the reading.
+    /// The target's directory. If the target was read under a lock, the directory was opened after taking the lock and before reading.
     pub directory: &'a Fresh,
-    /// A word that goes into the temporary files' names.
+    /// A token that becomes part of the names of temporary files.
     pub token: &'a str,
     pub durability: Durability,
-    /// The file that a new one is to be like. Without it, a new file gets what the umask leaves of 0666.
+    /// The file whose owner, mode and attributes a new target gets. Without it, a new target gets mode 0666 less the umask.
     pub model: Option<&'a Model>,
-    /// For which name the old content is backed up, and how many backups stay.
+    /// The name under which the old content is backed up, and how many backups are kept.
     pub backup: Option<(&'a Path, Keep)>,
-    /// How long to try to take the name of a file that somebody has open, on a server that does not allow that.
+    /// How long to retry while a program has the file open, on a server that does not replace open files.
     pub patience: Duration,
-    /// Asked before anything visible changes, and right before the rename: whether the writer may still write.
+    /// Called before the first visible change and right before the rename. An error says that the writer must not write any more.
     pub permit: &'a dyn Fn() -> io::Result<()>,
 }
 
-/// Replaces the content of the target by what `write` writes. Everything is prepared before the first visible change.
+/// Replaces the content of the target with what `write` writes. Everything is prepared before the first visible change.
 ///
 /// Owner, mode, access control list and extended attributes of an old file are kept.
 pub fn replace(
@@ -139,14 +140,14 @@ pub fn replace(
         old.give_to(temporary.as_file())?;
     }
     if durability == Durability::Synced {
-        // A failed fsync is never tried again: the kernel may have dropped the dirty pages (see "fsyncgate",
-        // wiki.postgresql.org/wiki/Fsync_Errors). The temporary file goes, the old one stays.
+        // A failed fsync is never retried: the kernel may have dropped the dirty pages (see "fsyncgate",
+        // wiki.postgresql.org/wiki/Fsync_Errors). The temporary file is removed, the old file stays.
         temporary.as_file().sync_all().map_err(Error::at("sync", temporary.path()))?;
     }
     let is_permitted = || permit().map_err(Error::at("replace", target));
-    // Not before the new content is complete: a write that fails for want of space is to cost no backup.
+    // Only after the new content is complete: a write that fails for lack of space must cost no backup.
     let freed = match backup {
-        // No backup moves for a rename that cannot succeed.
+        // Backups must not move for a rename that cannot succeed.
         Some(_) if is_mount_point(target) => return Err(mounted(target)),
         Some((given, keep)) => {
             is_permitted()?;
@@ -157,9 +158,10 @@ pub fn replace(
     put_in_place(temporary, replacement)?;
     if durability == Durability::Synced {
         let path = folder_of(target);
-        directory
-            .sync()
-            .map_err(|source| Error { aftermath: Aftermath::Visible, ..Error::at("sync the folder", path)(source) })?;
+        directory.sync().map_err(|source| Error {
+            aftermath: Aftermath::Visible,
+            ..Error::at("sync the directory", path)(source)
+        })?;
     }
     Ok(Replaced { freed, other_names })
 }
@@ -185,46 +187,46 @@ fn put_in_place(mut temporary: NamedTempFile, replacement: &Replacement<'_>) -> 
             return Err(Error::at("replace", target)(io::Error::new(
                 failed.error.kind(),
                 format!(
-                    "{}; it is on an SMB server, which replaces no file that a program has open: close it there, or wait longer \
+                    "{}; it is on an SMB server, which does not replace a file while a program has it open: close it there, or wait longer \
                  with --timeout",
                     failed.error
                 ),
             )));
         }
         temporary = failed.file;
-        thread::sleep(BETWEEN_TRIES.min(replacement.patience));
+        thread::sleep(RETRY_INTERVAL.min(replacement.patience));
     }
 }
 
-/// What a replacement did beside giving the target its new content.
+/// What a replacement has done in addition to giving the target its new content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replaced {
-    /// The number that was free among the backups, if there was something to back up: those below it have moved up by one.
+    /// The backup number that was free, if there was something to back up: the backups below it have moved up by one.
     pub freed: Option<u32>,
-    /// How many other names (hard links) the old file had. They still name it, with its old content.
+    /// The number of other names (hard links) of the old file. They still have the old content.
     pub other_names: u64,
 }
 
 fn mounted(target: &Path) -> Error {
     Error::at("replace", target)(io::Error::new(
         io::ErrorKind::ResourceBusy,
-        "it is a mount of its own, as of a container that was given this one file, and such a file cannot be replaced; \
+        "it is a mount of its own, such as a single file mounted into a container, and cannot be replaced; \
          mount its directory instead",
     ))
 }
 
 /// Opens the directory of a target, for [`Replacement::directory`].
 pub fn open_directory(target: &Path) -> Result<Fresh, Error> {
-    Fresh::around(target).map_err(Error::at("open the folder", folder_of(target)))
+    Fresh::around(target).map_err(Error::at("open the directory", folder_of(target)))
 }
 
-/// Makes a folder, and those above it that are missing. `false` if it was there.
+/// Makes a directory and its missing parents. `false` if it existed already.
 ///
-/// Their names have to be on the medium too, or a file in them is not.
+/// Their names have to be durable too; otherwise a file in them is not.
 pub fn make_folder(folder: &Path, durability: Durability) -> Result<bool, Error> {
     let mut missing = Vec::new();
     for above in folder.ancestors().filter(|above| !above.as_os_str().is_empty()) {
-        if above.try_exists().map_err(Error::at("look at the folder", above))? {
+        if above.try_exists().map_err(Error::at("examine the directory", above))? {
             break;
         }
         missing.push(above);
@@ -232,19 +234,19 @@ pub fn make_folder(folder: &Path, durability: Durability) -> Result<bool, Error>
     if missing.is_empty() {
         return Ok(false);
     }
-    fs::create_dir_all(folder).map_err(Error::at("make the folder", folder))?;
+    fs::create_dir_all(folder).map_err(Error::at("make the directory", folder))?;
     if durability == Durability::Synced {
         for parent in missing.iter().map(|made| folder_of(made)) {
-            File::open(parent).and_then(|parent| parent.sync_all()).map_err(Error::at("sync the folder", parent))?;
+            File::open(parent).and_then(|parent| parent.sync_all()).map_err(Error::at("sync the directory", parent))?;
         }
     }
     Ok(true)
 }
 
-/// Removes what a writer that died left beside `target`.
+/// Removes the temporary files that a dead writer left beside `target`.
 pub fn remove_leftovers(target: &Path, token: &str) {
     for file in [target, &backup_of(target, 1)] {
-        // It is litter, not damage: if it cannot be removed, the write that comes next can still succeed.
+        // Not an error: if a leftover cannot be removed, the next write can still succeed.
         _ = fs::remove_file(folder_of(file).join(temporary_name(file, token)));
     }
 }
@@ -254,18 +256,18 @@ fn create(target: &Path, token: &str, is_copy: bool) -> Result<NamedTempFile, Er
     let name = temporary_name(target, token);
     let mut builder = Builder::new();
     builder.prefix(&name).rand_bytes(0);
-    // An old file may be private, so its copy starts private and gets the old mode once it is complete.
+    // The old file may be private, so the copy starts private and gets the old mode once it is complete.
     builder.permissions(Permissions::from_mode(if is_copy { 0o600 } else { 0o666 }));
-    // tempfile adds the path to the error's text once more, and gives the error itself no longer away.
-    let bare = |error: io::Error| {
+    // tempfile adds the path to the error's text, where it would appear twice, and does not expose the original error.
+    let without_path = |error: io::Error| {
         let text = error.to_string();
         io::Error::new(error.kind(), text.split_once(" at path ").map_or(text.as_str(), |(cause, _)| cause))
     };
-    builder.tempfile_in(folder).map_err(|error| Error::at("make a temporary file in", folder)(bare(error)))
+    builder.tempfile_in(folder).map_err(|error| Error::at("make a temporary file in", folder)(without_path(error)))
 }
 
-/// A name that is too long for the additions (NAME_MAX is 255 bytes) loses its beginning: a target and its backup differ
-/// in their ends, and their temporary files are there at the same time.
+/// If the name would become too long (NAME_MAX is 255 bytes), its beginning is cut: the names of a target and its backup differ
+/// at the end, and their temporary files exist at the same time.
 fn temporary_name(target: &Path, token: &str) -> OsString {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let ending = format!(".memlatch-{token}.tmp");
@@ -276,7 +278,7 @@ fn temporary_name(target: &Path, token: &str) -> OsString {
     OsString::from_vec(bytes)
 }
 
-/// The token in a temporary file's name, if it is one.
+/// The token in the name of a temporary file, if the name has that form.
 pub fn token_in(name: &OsStr) -> Option<String> {
     let name = name.to_string_lossy();
     let (start, token) = name.strip_suffix(".tmp")?.rsplit_once(".memlatch-")?;
@@ -284,12 +286,12 @@ pub fn token_in(name: &OsStr) -> Option<String> {
     (start.len() > 1 && start.starts_with('.') && has_form).then(|| token.to_owned())
 }
 
-/// What is at `path`, if anything. What is no plain file is in the way.
+/// The plain file at `path`, if there is one. Anything else at that path is an error.
 fn plain_file(path: &Path) -> Result<Option<Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Ok(facts) if facts.is_file() => Ok(Some(facts)),
-        Ok(_) => Err(Error::at("use", path)(io::Error::other("it is no plain file"))),
+        Ok(_) => Err(Error::at("use", path)(io::Error::other("it is not a plain file"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::at("look at", path)(error)),
+        Err(error) => Err(Error::at("examine", path)(error)),
     }
 }

@@ -1,4 +1,4 @@
-//! The file that a new one is to be like, in everything but its content.
+//! The file whose owner, mode and attributes a new file gets.
 
 use crate::{Error, copy_attributes, plain_file};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file whose owner, mode, access control list and extended attributes another one gets.
+/// A file whose owner, mode, access control list and extended attributes are copied to another.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub(crate) path: PathBuf,
@@ -21,10 +21,10 @@ impl Model {
         Ok(plain_file(path)?.map(|facts| Model { path: path.to_owned(), facts }))
     }
 
-    /// Makes `file`, which nobody but its owner may read yet, like this one.
+    /// Copies owner, attributes and mode to `file`, which only its owner may read so far.
     ///
-    /// The access control list comes before the mode: until it is there, the group's bits of the mode would be the rights
-    /// of the owning group, and not the mask of the list that they are (acl(5)). The mode comes last, for fchown(2) clears
+    /// The access control list comes before the mode: without the list, the group bits of the mode would be the rights
+    /// of the owning group, instead of the mask of the list (acl(5)). The mode comes last, because fchown(2) clears
     /// the set-user-ID bits.
     pub(crate) fn give_to(&self, file: &File) -> Result<(), Error> {
         self.give_owner(file).map_err(Error::at("keep the owner of", &self.path))?;

@@ -1,19 +1,19 @@
-//! JSON Schemas as memlatch uses them: whole in themselves, with every format checked. The only user of jsonschema.
+//! JSON Schemas as memlatch uses them: self-contained, with all formats checked. The only user of jsonschema.
 //!
-//! A package of its own: that crate is generic, and its code goes where it is used. Among memlatch's own functions it
-//! would push apart those that every command runs. So nothing here is generic, and nothing is inlined elsewhere.
+//! This is a package of its own because jsonschema is generic: its code is compiled into the crate that uses it, where it
+//! would spread apart the functions that every command runs. So nothing here is generic, and nothing is inlined elsewhere.
 
 use jsonschema::{ReferencingError, Retrieve, Uri, ValidationError, Validator, error::ValidationErrorKind};
 use memlatch_os::text::shortened;
 use serde_json::Value;
 
-/// The longest value that a reason quotes, in characters.
+/// The most characters of a value that an error message quotes.
 const LONGEST_VALUE: usize = 60;
 
-/// A schema that is ready to be used.
+/// A compiled schema.
 pub struct Compiled(Validator);
 
-/// A place that does not fit, as a JSON Pointer, and the reason.
+/// A place that does not conform, as a JSON Pointer, and the reason.
 pub struct Place {
     pub path: String,
     pub reason: String,
@@ -21,18 +21,18 @@ pub struct Place {
 
 /// Why a schema cannot be used.
 pub enum Unusable {
-    /// A place of it is wrong.
+    /// The schema is invalid at this place.
     Wrong(Place),
-    /// It refers to something outside.
+    /// It refers to something outside of its file.
     Elsewhere(String),
-    /// It refers to something that is not there.
+    /// It refers to something that does not exist.
     Dangling(String),
 }
 
-/// Makes a schema ready.
+/// Compiles a schema.
 #[inline(never)]
 pub fn compile(schema: &Value) -> Result<Compiled, Unusable> {
-    // By the drafts since 2019 a "format" is but a remark. Who writes one means it.
+    // In drafts since 2019 "format" is only an annotation by default. Users who write one expect it to be checked.
     let options = jsonschema::options().should_validate_formats(true).with_retriever(Nowhere);
     options.build(schema).map(Compiled).map_err(|error| match error.kind() {
         ValidationErrorKind::Referencing(ReferencingError::Unretrievable { uri, .. }) => {
@@ -44,7 +44,7 @@ pub fn compile(schema: &Value) -> Result<Compiled, Unusable> {
 }
 
 impl Compiled {
-    /// The first `most` places that do not fit, and how many more there are.
+    /// The first `most` places that do not conform, and the number of further ones.
     #[inline(never)]
     pub fn check(&self, document: &Value, most: usize) -> (Vec<Place>, usize) {
         let mut errors = self.0.iter_errors(document);
@@ -54,12 +54,12 @@ impl Compiled {
 }
 
 impl Drop for Compiled {
-    /// Keeps what takes a schema apart in this package.
+    /// Implemented here so that the code that drops a schema is in this package.
     #[inline(never)]
     fn drop(&mut self) {}
 }
 
-/// What a schema refers to elsewhere is not looked for.
+/// A retriever that fetches nothing.
 struct Nowhere;
 
 impl Retrieve for Nowhere {

@@ -5,7 +5,7 @@ use super::{
     self_test::{self, Verdict},
 };
 use crate::{
-    lock::{Event, Observer, belonging, folder::Folder},
+    lock::{Event, Observer, folder::Folder, ownership},
     process, sandbox,
     settings::Settings,
 };
@@ -64,7 +64,7 @@ fn access(path: &Path, findings: &mut Findings) {
     let Ok(facts) = fs::metadata(path) else { return };
     let mode = facts.mode() & 0o777;
     let me = rustix::process::geteuid().as_raw();
-    if belonging::is_shared(&facts) {
+    if ownership::is_shared(&facts) {
         let what = format!("the lock folder is shared with the members of group {}", facts.gid());
         findings.ok(Check::LockFolder, what, Some(path));
     } else if mode & 0o022 != 0 {
@@ -89,7 +89,7 @@ fn strangers(path: &Path, findings: &mut Findings) {
     let Ok(folder) = fs::metadata(path) else { return };
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let stranger = entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.uid())));
-    let is_shared = belonging::is_shared(&folder);
+    let is_shared = ownership::is_shared(&folder);
     if let Some((file, owner)) = stranger.filter(|(_, owner)| *owner != folder.uid() && !is_shared).min() {
         let what = format!("it belongs to user {owner}, so its lock cannot be used by user {}", folder.uid());
         let remedy = format!("sudo chown -R --reference={0} {0}", quoted(path));

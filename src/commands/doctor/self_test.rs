@@ -3,9 +3,9 @@
 use crate::{
     failure::Failure,
     lock::{
-        belonging::Belonging,
         guard::{self, Mode},
         info::new_token,
+        ownership::Ownership,
     },
     outcome::Outcome,
     request, settings,
@@ -54,7 +54,7 @@ pub fn run(folder: &Path) -> Verdict {
 }
 
 fn try_locks(path: &Path) -> Verdict {
-    let (one, two) = match Belonging::beside(path)
+    let (one, two) = match Ownership::beside(path)
         .and_then(|maker| guard::open(path, Mode::Exclusive, Some(maker)))
         .and_then(|one| Ok((one, guard::open(path, Mode::Exclusive, None)?)))
     {
@@ -136,7 +136,7 @@ mod tests {
     fn two_locks_that_do_not_exclude_are_found_out() {
         // Two files stand in for one on a file system that grants a lock twice.
         let folder = tempfile::tempdir().unwrap();
-        let maker = Belonging::beside(&folder.path().join("one")).unwrap();
+        let maker = Ownership::beside(&folder.path().join("one")).unwrap();
         let open = |name: &str| guard::open(&folder.path().join(name), Mode::Exclusive, Some(maker)).unwrap();
         let found = compare(&open("one"), &open("two"), &folder.path().join("one"));
         assert_eq!(found, Err("two exclusive locks were granted to one process".to_owned()));

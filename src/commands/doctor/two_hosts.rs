@@ -8,11 +8,11 @@ use super::Context;
 use crate::{
     failure::Failure,
     lock::{
-        belonging::Belonging,
         folder::Folder,
         guard::{self, Mode, Waited},
         hosts::{self, Host, Proof},
         info::new_token,
+        ownership::Ownership,
     },
     outcome::Outcome,
     process,
@@ -64,7 +64,7 @@ impl Table {
 
     fn open_lock(&self) -> Result<Arc<File>, Failure> {
         let path = self.path("guard");
-        let open = || guard::open(&path, Mode::Exclusive, Some(Belonging::beside(&path)?));
+        let open = || guard::open(&path, Mode::Exclusive, Some(Ownership::beside(&path)?));
         open().map(Arc::new).map_err(cannot("open", &path))
     }
 
@@ -82,7 +82,7 @@ impl Table {
     #[expect(clippy::disallowed_methods, reason = "a new file beside the real one, whose place it takes")]
     fn try_write(&self, path: &Path, new: &Path, word: &Value) -> io::Result<()> {
         fs::write(new, word.to_string())?;
-        Belonging::beside(new)?.give_file(&File::open(new)?)?;
+        Ownership::beside(new)?.give_file(&File::open(new)?)?;
         fs::rename(new, path)
     }
 
@@ -182,7 +182,7 @@ fn probe(table: &Table, context: Context<'_>) -> Result<Outcome, Failure> {
     let deadline = Some(Instant::now() + HAND_OVER);
     match guard::lock(&lock, Mode::Exclusive, deadline, &mut || true).map_err(cannot("lock", &table.path("guard")))? {
         Waited::Granted => {}
-        Waited::TimedOut | Waited::CalledOff => {
+        Waited::TimedOut | Waited::Stopped => {
             return Err(Failure::failed(format!(
                 "host {other} has given the lock back, and it was not granted here for {} s: the server's lock service \
                  does not answer, or refuses everybody",

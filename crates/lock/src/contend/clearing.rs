@@ -1,6 +1,6 @@
-//! Clearing the lock of a dead holder, which contenders, `release` and `cleanup` do in one way.
+//! Clearing the lock of a dead holder: the same steps for contenders, `release` and `cleanup`.
 
-use super::{Contender, Turn};
+use super::{Attempt, Contender};
 use crate::{
     Error,
     folder::{LockDir, ignore_missing, remove_dir},
@@ -12,9 +12,9 @@ use std::{fs, io};
 
 /// Clears a dead holder's lock. The caller holds the exclusive guard of `level`.
 ///
-/// First goes the holder's temporary file, which only `info` names; then `info`, so that nobody new gets inside;
-/// then whoever is inside is waited for.
-pub fn retire(contender: &mut Contender<'_>, level: &Level, dir: &LockDir) -> Result<Turn<()>, Error> {
+/// The holder's temporary file goes first, because only `info` names it; then `info`, so that no new process gets inside;
+/// then this waits for the processes that are inside.
+pub fn retire(contender: &mut Contender<'_>, level: &Level, dir: &LockDir) -> Result<Attempt<()>, Error> {
     if let Some(Info { target: Some(target), token: Some(token), .. }) = &dir.info {
         replace::remove_leftovers(target, token);
     }
@@ -22,17 +22,17 @@ pub fn retire(contender: &mut Contender<'_>, level: &Level, dir: &LockDir) -> Re
     let inside = level.inside();
     loop {
         if remove_dir(level).map_err(Error::io("remove the stale lock", &level.dir))? {
-            return Ok(Turn::Taken(()));
+            return Ok(Attempt::Taken(()));
         }
         match contender.claim(&inside, false)? {
-            Turn::Taken(_file) => empty(level)?,
-            Turn::Inside => return Ok(Turn::Inside),
-            Turn::OuterEnded => {}
+            Attempt::Taken(_file) => empty(level)?,
+            Attempt::Inside => return Ok(Attempt::Inside),
+            Attempt::OuterEnded => {}
         }
     }
 }
 
-/// Removes what an ended lock leaves in its directory. Nobody is inside any more.
+/// Removes what an ended lock leaves in its entry. No process may be inside any more.
 pub fn empty(level: &Level) -> Result<(), Error> {
     let entries = match fs::read_dir(&level.dir) {
         Ok(entries) => entries,
