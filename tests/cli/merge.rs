@@ -127,7 +127,11 @@ fn keys_and_sums_can_be_named() {
     sandbox.line(&format!("{MERGE} {rules}")).succeeds().prints(&format!("{merged}\n"));
     // A field that does not tell the elements apart is a conflict.
     sandbox.write("ours.json", r#"{"n":3,"decisions":[{"title":"a","id":1},{"title":"a","id":2}]}"#);
-    sandbox.line(&format!("{MERGE} {rules}")).ends(1).refuses().tells([".decisions: two elements have the same identity"]);
+    sandbox
+        .line(&format!("{MERGE} {rules}"))
+        .ends(1)
+        .refuses()
+        .tells([".decisions: two elements have the same identity"]);
     sandbox.line(&format!("{MERGE} --key title")).ends(2).refuses().tells(["--key is 'title'", ".decisions=title"]);
 }
 
