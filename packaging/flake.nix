@@ -10,7 +10,8 @@
     { self, nixpkgs }:
     let
       systems = [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ];
-      manifest = (builtins.fromTOML (builtins.readFile ../Cargo.toml)).package;
+      cargo = builtins.fromTOML (builtins.readFile ../Cargo.toml);
+      manifest = cargo.package // { inherit (cargo.workspace.package) version; };
       package =
         pkgs:
         pkgs.rustPlatform.buildRustPackage {
