@@ -158,6 +158,13 @@ fn program() -> impl Strategy<Value = String> {
             two.clone().prop_map(|(a, b)| format!("reduce ({a}) as $i (0; {b})")),
             two.clone().prop_map(|(a, b)| format!("foreach ({a}) as $i (0; {b}; [$i, .])")),
             two.clone().prop_map(|(a, b)| format!("\"<\\({a})|\\({b})>\"")),
+            two.clone().prop_map(|(a, b)| format!("(def f: {a}; [{b} | f])")),
+            two.clone()
+                .prop_map(|(a, b)| format!("(def f($n): if $n < 1 then ({a}) as $x | f($n + 1) else {b} end; f(0))")),
+            two.clone().prop_map(|(a, b)| format!("reduce (1, 2) as $i ({a}; {b})")),
+            two.clone().prop_map(|(a, b)| format!("[foreach (1, 2) as $i ({a}; [., $i]; {{a: $i, b: ({b})}})]")),
+            two.clone().prop_map(|(a, b)| format!("map({a} as $x | [$x, {b}, {{\"k\\($x)\": .}}])")),
+            two.clone().prop_map(|(a, b)| format!("map(.[\"\\({a})\"] += ({b}))")),
             two.clone().prop_map(|(a, b)| format!("[limit(2; {a}, {b})]")),
             (e.clone(), e.clone(), e.clone()).prop_map(|(a, b, c)| format!("if {a} then {b} else {c} end")),
             e.clone().prop_map(|a| format!("[{a}]")),

@@ -1,10 +1,10 @@
 //! Values laid out in colour, as jq 1.8 prints them on a terminal: every token in the colour of its kind.
 
-use super::{
-    Indent, Layout, write,
+use super::{Indent, Layout, write};
+use crate::value::{
+    Value,
     write::{check_depth, string_text},
 };
-use crate::value::Value;
 use std::io;
 
 /// The colours of the kinds of values, as the parameters of terminals' `ESC [ … m`.

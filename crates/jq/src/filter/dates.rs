@@ -2,10 +2,21 @@
 //!
 //! What differs from jq: `%s` is UTC's here (C takes the fields as local time).
 
-use super::natives::{Outcome, fail};
+use super::builtin::{Builtin, Outcome, fail, plain, unary};
 use crate::value::{Failure, Value};
 use memlatch_os::calendar::{self, BrokenDown};
 use std::borrow::Cow;
+
+#[rustfmt::skip]
+pub static BUILTINS: &[Builtin] = &[
+    plain!("now", |_| now()),
+    plain!("mktime", mktime),
+    plain!("gmtime", gmtime),
+    plain!("localtime", localtime),
+    unary!("strftime", strftime),
+    unary!("strflocaltime", strflocaltime),
+    unary!("strptime", strptime),
+];
 
 const NO_DATE: &str = "error converting number of seconds since epoch to datetime";
 

@@ -1,8 +1,10 @@
 //! Our values as jaq-core's values: what indexing, updating and arithmetic mean to the interpreter.
 
 use super::access::Access;
-use crate::document::read::lenient;
-use crate::value::{self, Bound, Failure, Key, Map, Str, Value};
+use super::code::Codes;
+use super::literals::known_constant;
+use super::places::{children, elements, not_iterable, update_at};
+use crate::value::{self, Bound, Failure, Key, Map, Value};
 use jaq_core::box_iter::{BoxIter, box_once};
 use jaq_core::path::Opt;
 use jaq_core::{DataT, Error, Exn, ValR, ValX, data, val::Range};
@@ -38,41 +40,9 @@ pub struct World {
     pub inputs: RefCell<Box<dyn Iterator<Item = Result<Value, String>>>>,
     pub input_name: super::InputName,
     pub access: Rc<Access>,
+    pub codes: Rc<Codes>,
     pub search_list: Value,
     pub origin: Value,
-}
-
-/// A constant from its JSON text; jaq-core hands over only number literals, our parser any text.
-pub fn constant(text: &str) -> Value {
-    match text {
-        "null" => Value::Null,
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        _ if text.starts_with('{') => lenient::parse_many(text).ok().and_then(|mut v| v.pop()).unwrap_or_default(),
-        _ => lenient::number(text).unwrap_or(Value::Number(f64::NAN)),
-    }
-}
-
-/// As [`constant`], for constants that are evaluated again and again: jaq-core keeps their text.
-fn known_constant(text: &str) -> Value {
-    type Known = (Box<str>, Value);
-    thread_local! {
-        static KNOWN: RefCell<Vec<Option<Known>>> = const { RefCell::new(Vec::new()) };
-    }
-    const SLOTS: usize = 64;
-    let mix = |h: usize, b: &u8| h.wrapping_mul(31).wrapping_add(*b as usize);
-    let slot = text.as_bytes().iter().take(16).fold(text.len(), mix) % SLOTS;
-    KNOWN.with_borrow_mut(|known| {
-        known.resize(SLOTS, None);
-        match &known[slot] {
-            Some((t, value)) if **t == *text => value.clone(),
-            _ => {
-                let value = constant(text);
-                known[slot] = Some((text.into(), value.clone()));
-                value
-            }
-        }
-    })
 }
 
 /// A failure as jaq-core's error.
@@ -113,83 +83,6 @@ impl std::ops::Neg for Value {
 impl From<Range<Value>> for Value {
     fn from(range: Range<Value>) -> Self {
         value::slice_key(range.start.as_ref(), range.end.as_ref())
-    }
-}
-
-pub fn not_iterable(value: &Value) -> Failure {
-    Value::from(format!("Cannot iterate over {}", value.described()))
-}
-
-/// The members of an object, one after the other.
-struct Members(Rc<Map>, usize);
-
-impl Iterator for Members {
-    type Item = (Str, Value);
-    fn next(&mut self) -> Option<(Str, Value)> {
-        let (member, next) = self.0.member_from(self.1)?;
-        self.1 = next;
-        Some(member.clone())
-    }
-}
-
-/// The children of a value with their indices or keys; the value itself if it can have none.
-pub fn elements(value: Value) -> Result<Box<dyn Iterator<Item = (Value, Value)>>, Value> {
-    match value.opened() {
-        Value::Array(a) => Ok(Box::new(a.into_iter().enumerate().map(|(i, v)| (Value::from(i), v)))),
-        Value::Object(o) => Ok(Box::new(Members(o, 0).map(|(k, v)| (Value::String(k), v)))),
-        other => Err(other),
-    }
-}
-
-/// The children of a value.
-pub fn children(value: Value) -> Result<Box<dyn Iterator<Item = Value>>, Failure> {
-    match value.opened() {
-        Value::Array(a) => Ok(Box::new(a.into_iter())),
-        Value::Object(o) => Ok(Box::new(Members(o, 0).map(|(_, v)| v))),
-        other => Err(not_iterable(&other)),
-    }
-}
-
-/// How the value can be indexed with the key, if at all.
-fn key_for<'k>(value: &Value, key: &'k Value, bounds: &'k mut (Option<Value>, Option<Value>)) -> Option<Key<'k>> {
-    match (value.open(), key.open()) {
-        (Value::Object(_) | Value::Null, Value::String(k)) => Some(Key::Field(k)),
-        (Value::Array(_) | Value::Null, Value::Number(_) | Value::Literal(_)) => {
-            Some(Key::Index(key.as_f64().unwrap_or(f64::NAN)))
-        }
-        (Value::Array(_) | Value::Null, Value::Object(_)) => {
-            *bounds = value::slice_bounds(key);
-            Some(Key::Slice(bounds.0.as_ref(), bounds.1.as_ref()))
-        }
-        _ => None,
-    }
-}
-
-/// Replaces what `key` names; the error is the one that reading it would give.
-pub fn update_at<E: From<Failure>>(
-    value: Value,
-    key: &Value,
-    f: impl FnOnce(Value) -> Result<Option<Value>, E>,
-) -> Result<Value, E> {
-    let mut bounds = (None, None);
-    match key_for(&value, key, &mut bounds) {
-        Some(key) => value.update(&key, f),
-        None => match (value.open(), key.open()) {
-            (Value::String(_), Value::Object(_)) => {
-                f(value.get(key)?)?;
-                Err(Value::from("Cannot update string slices").into())
-            }
-            (Value::Array(_), Value::Array(_)) => {
-                Err(Value::from("Cannot update field at array index of array").into())
-            }
-            _ => match value.get(key) {
-                Err(failure) => Err(failure.into()),
-                Ok(_) => {
-                    let text = format!("Cannot update field at {} index of {}", key.kind(), value.kind());
-                    Err(Value::from(text).into())
-                }
-            },
-        },
     }
 }
 

@@ -1,10 +1,23 @@
 //! `@csv`, `@uri` and the other formats.
 
-use super::natives::{Outcome, fail};
+use super::builtin::{Builtin, Outcome, fail, plain, unary};
 use crate::document::to_text;
 use crate::value::Value;
 use memlatch_os::text::in_quotes;
 use std::{borrow::Cow, fmt::Write};
+
+#[rustfmt::skip]
+pub static BUILTINS: &[Builtin] = &[
+    unary!("format_as", named).internal(),
+    plain!("@csv", csv),
+    plain!("@tsv", tsv),
+    plain!("@html", html),
+    plain!("@uri", uri),
+    plain!("@urid", from_uri),
+    plain!("@sh", sh),
+    plain!("@base64", base64),
+    plain!("@base64d", from_base64),
+];
 
 fn text(v: &Value) -> String {
     v.as_str().map_or_else(|| to_text(v), str::to_owned)

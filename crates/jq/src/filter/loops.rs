@@ -1,54 +1,55 @@
 //! Functions that jq defines in its own language as loops, written in Rust: as definitions they would cost several times
 //! as much, or more than in proportion to the work.
 
-use super::engine::{Cv, Engine, Outputs, children, elements};
-use super::natives::{Outcome, Run, fail, give, length, set_path, unary};
+use super::builtin::{Builtin, Param, any, give, leading, one};
+use super::engine::{Cv, Engine, Outputs};
+use super::paths::set_path;
+use super::places::{children, elements};
+use super::values::length;
 use crate::value::{self, Failure, Value};
 use jaq_core::box_iter::{BoxIter, box_once};
 use jaq_core::{Exn, Native, ValX};
 
 #[rustfmt::skip]
-pub static TABLE: &[(&str, &str, Run)] = &[
-    ("join", "v", unary!(join)),
-    ("isempty", "f", is_empty),
-    ("any", "ff", |cv| any(cv, true)),
-    ("all", "ff", |cv| any(cv, false)),
-    ("IN", "f", is_in),
-    ("IN", "ff", is_any_in),
-    ("ltrimstr", "v", unary!(|v, left| trim_text(v, Some(&left), None))),
-    ("rtrimstr", "v", unary!(|v, right| trim_text(v, None, Some(&right)))),
-    ("trimstr", "v", unary!(|v, both: Value| trim_text(v, Some(&both), Some(&both)))),
-    ("combinations", "", combinations),
-    ("paths", "", |cv| Box::new(Places::below(cv.1).map(|(path, _)| Ok(path)))),
-    ("paths", "f", paths_of),
-    ("tostream", "", |cv| Box::new(events(cv.1))),
-    ("fromstream", "f", from_stream),
+pub static BUILTINS: &[Builtin] = &[
+    one("isempty", &[Param::Filter], is_empty),
+    one("any", &[Param::Filter, Param::Filter], |cv| decides(cv, true)),
+    one("all", &[Param::Filter, Param::Filter], |cv| decides(cv, false)),
+    one("IN", &[Param::Filter], is_in),
+    one("IN", &[Param::Filter, Param::Filter], is_any_in),
+    any("combinations", &[], combinations),
+    any("paths", &[], |cv| Box::new(Places::below(cv.1).map(|(path, _)| Ok(path)))),
+    any("paths", &[Param::Filter], paths_of),
+    any("tostream", &[], |cv| Box::new(events(cv.1))),
+    any("fromstream", &[Param::Filter], from_stream),
+    DESCEND,
+    leading("recurse", &[Param::Filter], recurse).leads(super::builtin::Leads::AlongLast),
 ];
 
-/// Functions of this file that lead along paths too: `..` and `recurse(f)`.
-pub fn native(name: &str, arity: usize) -> Option<Native<Engine>> {
-    Some(match (name, arity) {
-        ("!descend", 0) => Native::<Engine>::new(|cv| {
-            depth_first(cv.1, |v| match elements(v) {
-                Ok(inner) => Box::new(inner.map(|(_, v)| Ok(v))),
-                Err(_) => Box::new(std::iter::empty()),
-            })
+/// `..`
+pub const DESCEND: Builtin = leading("recurse", &[], || {
+    Native::<Engine>::new(|cv| {
+        depth_first(cv.1, |v| match elements(v) {
+            Ok(inner) => Box::new(inner.map(|(_, v)| Ok(v))),
+            Err(_) => Box::new(std::iter::empty()),
         })
-        .with_paths(|cv| {
-            depth_first(cv.1, |(v, trail)| match elements(v) {
-                Ok(inner) => Box::new(inner.map(move |(key, v)| Ok((v, trail.clone().cons(key))))),
-                Err(_) => Box::new(std::iter::empty()),
-            })
-        }),
-        ("recurse", 1) => Native::<Engine>::new(|mut cv: Cv<'_>| {
-            let (f, ctx) = cv.0.pop_fun();
-            depth_first(cv.1, move |v| f.run((ctx.clone(), v)))
+    })
+    .with_paths(|cv| {
+        depth_first(cv.1, |(v, trail)| match elements(v) {
+            Ok(inner) => Box::new(inner.map(move |(key, v)| Ok((v, trail.clone().cons(key))))),
+            Err(_) => Box::new(std::iter::empty()),
         })
-        .with_paths(|mut cv| {
-            let (f, ctx) = cv.0.pop_fun();
-            depth_first(cv.1, move |place| f.paths((ctx.clone(), place)))
-        }),
-        _ => return None,
+    })
+});
+
+fn recurse() -> Native<Engine> {
+    Native::<Engine>::new(|mut cv: Cv<'_>| {
+        let (f, ctx) = cv.0.pop_fun();
+        depth_first(cv.1, move |v| f.run((ctx.clone(), v)))
+    })
+    .with_paths(|mut cv| {
+        let (f, ctx) = cv.0.pop_fun();
+        depth_first(cv.1, move |place| f.paths((ctx.clone(), place)))
     })
 }
 
@@ -86,48 +87,6 @@ fn depth_first<'a, T: Clone + 'a>(
     }))
 }
 
-// Strings
-
-/// The elements as one string; null stands for nothing, numbers and booleans for their text.
-fn join(v: Value, separator: Value) -> Outcome {
-    let mut joined: Option<Value> = None;
-    for item in children(v)? {
-        let part = match item {
-            Value::Null => Value::from(""),
-            Value::Bool(_) | Value::Number(_) | Value::Literal(_) => Value::from(item.to_string()),
-            other => other,
-        };
-        let before = match joined {
-            None => Value::from(""),
-            Some(before) => value::add(before, separator.clone())?,
-        };
-        joined = Some(value::add(before, part)?);
-    }
-    Ok(joined.unwrap_or_else(|| Value::from("")))
-}
-
-/// The string without what it starts and ends with, where it does.
-fn trim_text(v: Value, left: Option<&Value>, right: Option<&Value>) -> Outcome {
-    let mut v = v;
-    if let Some(left) = left {
-        let (Value::String(s), Value::String(part)) = (&v, left) else {
-            return fail("startswith() requires string inputs");
-        };
-        if let Some(rest) = s.strip_prefix(part.as_str()) {
-            v = Value::String(s.slice(rest));
-        }
-    }
-    if let Some(right) = right {
-        let (Value::String(s), Value::String(part)) = (&v, right) else {
-            return fail("endswith() requires string inputs");
-        };
-        if let Some(rest) = s.strip_suffix(part.as_str()) {
-            v = Value::String(s.slice(rest));
-        }
-    }
-    Ok(v)
-}
-
 // Search
 
 fn is_empty(mut cv: Cv<'_>) -> Outputs<'_> {
@@ -137,7 +96,7 @@ fn is_empty(mut cv: Cv<'_>) -> Outputs<'_> {
 }
 
 /// `any(generator; condition)`, or `all` if false is `wanted`: stops at the first output that decides.
-fn any(mut cv: Cv<'_>, wanted: bool) -> Outputs<'_> {
+fn decides(mut cv: Cv<'_>, wanted: bool) -> Outputs<'_> {
     let (condition, condition_ctx) = cv.0.pop_fun();
     let (generator, ctx) = cv.0.pop_fun();
     let mut outputs = generator

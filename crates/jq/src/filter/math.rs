@@ -1,7 +1,7 @@
 //! Mathematical functions: the C library's where results are rounded, so that they are those of jq; libm's where they are exact.
 
+use super::builtin::{Builtin, Outcome, Param, give, one, plain};
 use super::engine::{Cv, Outputs};
-use super::natives::{Outcome, Run, give, plain};
 use crate::value::{Failure, Value, negate};
 use memlatch_os::mathematics;
 
@@ -12,11 +12,11 @@ fn number(v: &Value) -> Result<f64, Failure> {
     }
 }
 
-fn one<'a>(cv: Cv<'a>, f: fn(f64) -> f64) -> Outputs<'a> {
-    give(number(&cv.1).map(|x| Value::Number(f(x))))
+fn of_one(v: Value, f: fn(f64) -> f64) -> Outcome {
+    Ok(Value::Number(f(number(&v)?)))
 }
 
-fn two<'a>(mut cv: Cv<'a>, f: fn(f64, f64) -> f64) -> Outputs<'a> {
+fn of_two<'a>(mut cv: Cv<'a>, f: fn(f64, f64) -> f64) -> Outputs<'a> {
     let (y, x) = (cv.0.pop_var(), cv.0.pop_var());
     give((|| Ok(Value::Number(f(number(&x)?, number(&y)?))))())
 }
@@ -78,85 +78,87 @@ fn drem(x: f64, y: f64) -> f64 {
     libm::remainder(x, y)
 }
 
+const TWO: &[Param] = &[Param::Value, Param::Value];
+
 #[rustfmt::skip]
-pub static TABLE: &[(&str, &str, Run)] = &[
-    ("abs", "", plain!(|v: Value| match &v {
+pub static BUILTINS: &[Builtin] = &[
+    plain!("abs", |v: Value| match &v {
         Value::Null | Value::Bool(_) => v.fail_alone("cannot be negated"),
         _ if v.is_number() => absolute(v),
         _ => Ok(v),
-    })),
-    ("floor", "", |cv| one(cv, f64::floor)),
-    ("ceil", "", |cv| one(cv, f64::ceil)),
-    ("round", "", |cv| one(cv, f64::round)),
-    ("trunc", "", |cv| one(cv, f64::trunc)),
-    ("rint", "", |cv| one(cv, f64::round_ties_even)),
-    ("nearbyint", "", |cv| one(cv, f64::round_ties_even)),
-    ("sqrt", "", |cv| one(cv, f64::sqrt)),
-    ("cbrt", "", |cv| one(cv, f64::cbrt)),
-    ("fabs", "", |cv| one(cv, f64::abs)),
-    ("exp", "", |cv| one(cv, f64::exp)),
-    ("exp2", "", |cv| one(cv, f64::exp2)),
-    ("exp10", "", |cv| one(cv, |x| mathematics::exp10(x))),
-    ("expm1", "", |cv| one(cv, f64::exp_m1)),
-    ("log", "", |cv| one(cv, f64::ln)),
-    ("log2", "", |cv| one(cv, f64::log2)),
-    ("log10", "", |cv| one(cv, f64::log10)),
-    ("log1p", "", |cv| one(cv, f64::ln_1p)),
-    ("logb", "", |cv| one(cv, logb)),
-    ("significand", "", |cv| one(cv, significand)),
-    ("sin", "", |cv| one(cv, f64::sin)),
-    ("cos", "", |cv| one(cv, f64::cos)),
-    ("tan", "", |cv| one(cv, f64::tan)),
-    ("asin", "", |cv| one(cv, f64::asin)),
-    ("acos", "", |cv| one(cv, f64::acos)),
-    ("atan", "", |cv| one(cv, f64::atan)),
-    ("sinh", "", |cv| one(cv, f64::sinh)),
-    ("cosh", "", |cv| one(cv, f64::cosh)),
-    ("tanh", "", |cv| one(cv, f64::tanh)),
-    ("asinh", "", |cv| one(cv, |x| mathematics::asinh(x))),
-    ("acosh", "", |cv| one(cv, |x| mathematics::acosh(x))),
-    ("atanh", "", |cv| one(cv, |x| mathematics::atanh(x))),
-    ("erf", "", |cv| one(cv, |x| mathematics::erf(x))),
-    ("erfc", "", |cv| one(cv, |x| mathematics::erfc(x))),
-    ("j0", "", |cv| one(cv, |x| mathematics::j0(x))),
-    ("j1", "", |cv| one(cv, |x| mathematics::j1(x))),
-    ("y0", "", |cv| one(cv, |x| mathematics::y0(x))),
-    ("y1", "", |cv| one(cv, |x| mathematics::y1(x))),
-    ("lgamma", "", |cv| one(cv, |x| mathematics::lgamma(x).0)),
-    ("tgamma", "", |cv| one(cv, |x| mathematics::tgamma(x))),
-    ("lgamma_r", "", plain!(|v: Value| number(&v).map(|x| {
+    }),
+    plain!("floor", |v| of_one(v, f64::floor)),
+    plain!("ceil", |v| of_one(v, f64::ceil)),
+    plain!("round", |v| of_one(v, f64::round)),
+    plain!("trunc", |v| of_one(v, f64::trunc)),
+    plain!("rint", |v| of_one(v, f64::round_ties_even)),
+    plain!("nearbyint", |v| of_one(v, f64::round_ties_even)),
+    plain!("sqrt", |v| of_one(v, f64::sqrt)),
+    plain!("cbrt", |v| of_one(v, f64::cbrt)),
+    plain!("fabs", |v| of_one(v, f64::abs)),
+    plain!("exp", |v| of_one(v, f64::exp)),
+    plain!("exp2", |v| of_one(v, f64::exp2)),
+    plain!("exp10", |v| of_one(v, |x| mathematics::exp10(x))),
+    plain!("expm1", |v| of_one(v, f64::exp_m1)),
+    plain!("log", |v| of_one(v, f64::ln)),
+    plain!("log2", |v| of_one(v, f64::log2)),
+    plain!("log10", |v| of_one(v, f64::log10)),
+    plain!("log1p", |v| of_one(v, f64::ln_1p)),
+    plain!("logb", |v| of_one(v, logb)),
+    plain!("significand", |v| of_one(v, significand)),
+    plain!("sin", |v| of_one(v, f64::sin)),
+    plain!("cos", |v| of_one(v, f64::cos)),
+    plain!("tan", |v| of_one(v, f64::tan)),
+    plain!("asin", |v| of_one(v, f64::asin)),
+    plain!("acos", |v| of_one(v, f64::acos)),
+    plain!("atan", |v| of_one(v, f64::atan)),
+    plain!("sinh", |v| of_one(v, f64::sinh)),
+    plain!("cosh", |v| of_one(v, f64::cosh)),
+    plain!("tanh", |v| of_one(v, f64::tanh)),
+    plain!("asinh", |v| of_one(v, |x| mathematics::asinh(x))),
+    plain!("acosh", |v| of_one(v, |x| mathematics::acosh(x))),
+    plain!("atanh", |v| of_one(v, |x| mathematics::atanh(x))),
+    plain!("erf", |v| of_one(v, |x| mathematics::erf(x))),
+    plain!("erfc", |v| of_one(v, |x| mathematics::erfc(x))),
+    plain!("j0", |v| of_one(v, |x| mathematics::j0(x))),
+    plain!("j1", |v| of_one(v, |x| mathematics::j1(x))),
+    plain!("y0", |v| of_one(v, |x| mathematics::y0(x))),
+    plain!("y1", |v| of_one(v, |x| mathematics::y1(x))),
+    plain!("lgamma", |v| of_one(v, |x| mathematics::lgamma(x).0)),
+    plain!("tgamma", |v| of_one(v, |x| mathematics::tgamma(x))),
+    plain!("lgamma_r", |v: Value| number(&v).map(|x| {
         let (value, sign) = mathematics::lgamma(x);
         [Value::Number(value), Value::Number(f64::from(sign))].into_iter().collect()
-    }))),
-    ("frexp", "", plain!(|v: Value| number(&v).map(|x| {
+    })),
+    plain!("frexp", |v: Value| number(&v).map(|x| {
         let (fraction, exponent) = if x.is_finite() { libm::frexp(x) } else { (x, 0) };
         [Value::Number(fraction), Value::Number(f64::from(exponent))].into_iter().collect()
-    }))),
-    ("modf", "", plain!(|v: Value| number(&v).map(|x| {
+    })),
+    plain!("modf", |v: Value| number(&v).map(|x| {
         let fraction = if x.is_infinite() { 0f64.copysign(x) } else { x - x.trunc() };
         [Value::Number(fraction.copysign(x)), Value::Number(x.trunc())].into_iter().collect()
-    }))),
-    ("isinfinite", "", plain!(|v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_infinite))))),
-    ("isnan", "", plain!(|v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_nan))))),
-    ("isnormal", "", plain!(|v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_normal))))),
-    ("pow", "vv", |cv| two(cv, f64::powf)),
-    ("atan2", "vv", |cv| two(cv, f64::atan2)),
-    ("fmod", "vv", |cv| two(cv, |x, y| x % y)),
-    ("ldexp", "vv", |cv| two(cv, ldexp)),
-    ("scalb", "vv", |cv| two(cv, scalb)),
-    ("scalbln", "vv", |cv| two(cv, scalbln)),
-    ("nextafter", "vv", |cv| two(cv, libm::nextafter)),
-    ("nexttoward", "vv", |cv| two(cv, libm::nextafter)),
-    ("copysign", "vv", |cv| two(cv, f64::copysign)),
-    ("drem", "vv", |cv| two(cv, drem)),
-    ("remainder", "vv", |cv| two(cv, drem)),
-    ("hypot", "vv", |cv| two(cv, f64::hypot)),
-    ("fdim", "vv", |cv| two(cv, libm::fdim)),
-    ("fmax", "vv", |cv| two(cv, f64::max)),
-    ("fmin", "vv", |cv| two(cv, f64::min)),
-    ("jn", "vv", |cv| two(cv, |n, x| mathematics::jn(to_int(n), x))),
-    ("yn", "vv", |cv| two(cv, |n, x| mathematics::yn(to_int(n), x))),
-    ("fma", "vvv", |mut cv| {
+    })),
+    plain!("isinfinite", |v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_infinite)))),
+    plain!("isnan", |v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_nan)))),
+    plain!("isnormal", |v: Value| Ok(Value::Bool(v.as_f64().is_some_and(f64::is_normal)))),
+    one("pow", TWO, |cv| of_two(cv, f64::powf)),
+    one("atan2", TWO, |cv| of_two(cv, f64::atan2)),
+    one("fmod", TWO, |cv| of_two(cv, |x, y| x % y)),
+    one("ldexp", TWO, |cv| of_two(cv, ldexp)),
+    one("scalb", TWO, |cv| of_two(cv, scalb)),
+    one("scalbln", TWO, |cv| of_two(cv, scalbln)),
+    one("nextafter", TWO, |cv| of_two(cv, libm::nextafter)),
+    one("nexttoward", TWO, |cv| of_two(cv, libm::nextafter)),
+    one("copysign", TWO, |cv| of_two(cv, f64::copysign)),
+    one("drem", TWO, |cv| of_two(cv, drem)),
+    one("remainder", TWO, |cv| of_two(cv, drem)),
+    one("hypot", TWO, |cv| of_two(cv, f64::hypot)),
+    one("fdim", TWO, |cv| of_two(cv, libm::fdim)),
+    one("fmax", TWO, |cv| of_two(cv, f64::max)),
+    one("fmin", TWO, |cv| of_two(cv, f64::min)),
+    one("jn", TWO, |cv| of_two(cv, |n, x| mathematics::jn(to_int(n), x))),
+    one("yn", TWO, |cv| of_two(cv, |n, x| mathematics::yn(to_int(n), x))),
+    one("fma", &[Param::Value, Param::Value, Param::Value], |mut cv| {
         let (z, y, x) = (cv.0.pop_var(), cv.0.pop_var(), cv.0.pop_var());
         give((|| Ok(Value::Number(number(&x)?.mul_add(number(&y)?, number(&z)?))))())
     }),

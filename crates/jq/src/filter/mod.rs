@@ -1,30 +1,46 @@
 //! The filter language: jq 1.8's, compiled and run on jaq-core.
 //!
-//! A program goes through our own parser ([`parse`]), which writes down what jaq-core has no term
-//! for in terms that it has; the linker ([`link`]) takes in what the program can reach of
-//! jq-language definitions ([`definitions`]) and native functions ([`natives`]); jaq-core compiles
-//! and interprets the result over our values ([`engine`]). Only this folder knows jaq-core.
+//! A program goes through our own parser ([`parse`]), which writes down what jaq-core has no term for in terms that it has;
+//! the linker ([`link`]) finds what its names stand for and takes in what it reaches of the [`library`], with jq's order of
+//! evaluation ([`order`]) and way of updating ([`updates`]); jaq-core compiles and interprets the result ([`lower`]) over our
+//! values ([`engine`]). Only this folder knows jaq-core.
 
 mod access;
+mod builtin;
+mod code;
+mod control;
 mod dates;
 mod definitions;
+mod direct;
 mod engine;
 mod formats;
+mod library;
 mod link;
+mod literals;
 mod loops;
+mod lower;
 mod math;
 mod modules;
-mod natives;
+mod order;
 mod parse;
+mod paths;
+mod places;
 mod regex;
+mod shape;
 mod sorting;
 mod stack;
+mod strings;
+mod term;
+mod updates;
+mod values;
+mod world;
 
 pub use crate::value::Value;
 pub use access::{Access, Environment};
 pub use stack::on_large_stack;
 
 use crate::value::{Map, ceil_char_boundary, floor_char_boundary};
+use code::Codes;
 use engine::{Data, Engine, World};
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars};
@@ -119,7 +135,7 @@ impl InputName {
 /// A compiled program.
 pub struct Filter {
     filter: jaq_core::Filter<Engine>,
-    globals: Vec<Value>,
+    codes: Rc<Codes>,
     input_name: InputName,
     access: Rc<Access>,
     search_list: Value,
@@ -161,12 +177,15 @@ pub fn compile(program: Program) -> Result<Filter, CompileError> {
         return Err(located(&linker.units, &e));
     }
 
+    let lowered = lower::lower(&names, linker.definitions);
     let arena = Arena::default();
-    let modules = Loader::new(linker.prelude)
+    let modules = Loader::new(lowered.definitions)
         .load(&arena, File { code: MAIN, path: () })
         .unwrap_or_else(|_| panic!("the main text is one name"));
-    let (global_names, globals): (Vec<_>, Vec<_>) = linker.globals.into_iter().unzip();
-    let compiled = Compiler::default().with_funs(linker.natives).with_global_vars(global_names).compile(modules);
+    let mut codes = linker.direct.codes;
+    let global_names: Vec<_>;
+    (global_names, codes.globals) = linker.globals.into_iter().unzip();
+    let compiled = Compiler::default().with_funs(lowered.natives).with_global_vars(global_names).compile(modules);
     let filter = match compiled {
         Ok(filter) => filter,
         Err(errors) => {
@@ -176,7 +195,7 @@ pub fn compile(program: Program) -> Result<Filter, CompileError> {
             return Err(CompileError { message: format!("cannot compile: {}", names.join(", ")) });
         }
     };
-    Ok(Filter { filter, globals, input_name, access: Rc::new(access), search_list, origin })
+    Ok(Filter { filter, codes: Rc::new(codes), input_name, access: Rc::new(access), search_list, origin })
 }
 
 /// The variables that a program may use without defining them.
@@ -197,7 +216,7 @@ fn variables(bindings: Bindings) -> Vec<(String, Value)> {
 }
 
 /// An error with its line and a caret, as jq 1.8 prints it.
-fn located(units: &modules::Units<'_>, e: &link::LinkError) -> CompileError {
+fn located(units: &modules::Units<'_>, e: &modules::UnitError) -> CompileError {
     let error = &e.error;
     let Some(unit) = e.unit.and_then(|i| units.all.get(i)) else {
         return CompileError { message: error.what.clone() };
@@ -237,6 +256,7 @@ impl Filter {
             inputs: RefCell::new(Box::new(inputs.map(Ok))),
             input_name: self.input_name.clone(),
             access: self.access.clone(),
+            codes: self.codes.clone(),
             search_list: self.search_list.clone(),
             origin: self.origin.clone(),
         };
@@ -263,7 +283,7 @@ impl Filter {
         each: &mut dyn FnMut(Value) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, RunError> {
         let data = Data { lut: &self.filter.lut, world };
-        let ctx = Ctx::<Engine>::new(data, Vars::new(self.globals.iter().cloned()));
+        let ctx = Ctx::<Engine>::new(data, Vars::new(self.codes.globals.iter().cloned()));
         for output in self.filter.id.run((ctx, value)) {
             match output {
                 Ok(value) => {

@@ -2,9 +2,9 @@
 
 use super::access::{Access, NO_FILES};
 use super::engine::World;
-use super::link::LinkError;
 use super::parse::{Expr, Function, Import, Names, Parser, SyntaxError, constant_value};
-use crate::document::read::lenient;
+use super::term::Word;
+use crate::document::lenient;
 use crate::value::{Failure, Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,8 @@ struct Slot<'s> {
     name: &'s str,
     arity: usize,
     function: Option<Function<'s>>,
-    unique: Option<&'s str>,
+    /// what it is called once it is linked
+    word: Option<Word<'s>>,
 }
 
 enum Link<'s> {
@@ -45,8 +46,15 @@ pub struct Units<'s> {
     open: Vec<PathBuf>,
 }
 
-fn unplaced(what: String) -> LinkError {
-    LinkError { unit: None, error: SyntaxError { what, start: 0, end: 0 } }
+/// What is wrong in which text.
+pub struct UnitError {
+    /// the index of the unit; `None` for what has no place
+    pub unit: Option<usize>,
+    pub error: SyntaxError,
+}
+
+fn unplaced(what: String) -> UnitError {
+    UnitError { unit: None, error: SyntaxError { what, start: 0, end: 0 } }
 }
 
 /// Where modules are looked for if no `-L` says so.
@@ -64,12 +72,12 @@ impl<'s> Units<'s> {
         text: &'s str,
         folder: PathBuf,
         path: Option<PathBuf>,
-    ) -> Result<usize, LinkError> {
+    ) -> Result<usize, UnitError> {
         let index = self.all.len();
         let main = path.is_none();
         let blank = Unit { name, text, folder, path, functions: Vec::new(), main: None, links: Vec::new() };
         self.all.push(blank);
-        let located = |error| LinkError { unit: Some(index), error };
+        let located = |error| UnitError { unit: Some(index), error };
         let module = Parser::new(text, name, self.names).module().map_err(located)?;
         if !main && module.main.is_some() {
             let what = "library should only have function definitions, not a main expression";
@@ -82,15 +90,15 @@ impl<'s> Units<'s> {
             let link = self.import(index, import)?;
             self.all[index].links.extend(link);
         }
-        let slot = |f: Function<'s>| Slot { name: f.name, arity: f.args.len(), function: Some(f), unique: None };
+        let slot = |f: Function<'s>| Slot { name: f.name, arity: f.args.len(), function: Some(f), word: None };
         self.all[index].functions = module.functions.into_iter().map(slot).collect();
         self.all[index].main = module.main;
         Ok(index)
     }
 
     /// What an import gives; nothing if its file is missing and it is `{optional: true}`.
-    fn import(&mut self, importer: usize, import: &Import<'s>) -> Result<Option<Link<'s>>, LinkError> {
-        let refused = |what| LinkError {
+    fn import(&mut self, importer: usize, import: &Import<'s>) -> Result<Option<Link<'s>>, UnitError> {
+        let refused = |what| UnitError {
             unit: Some(importer),
             error: SyntaxError { what, start: import.at, end: import.at + 6 },
         };
@@ -134,7 +142,7 @@ impl<'s> Units<'s> {
     }
 
     /// Reads a module's file, once.
-    fn module(&mut self, path: PathBuf) -> Result<usize, LinkError> {
+    fn module(&mut self, path: PathBuf) -> Result<usize, UnitError> {
         let path = path.canonicalize().unwrap_or(path);
         if self.open.contains(&path) {
             return Err(unplaced(format!("module {} imports itself", path.display())));
@@ -152,7 +160,7 @@ impl<'s> Units<'s> {
     }
 
     /// Makes `~/.jq`, if that is a file, a part of the main program.
-    pub fn include_home(&mut self, main: usize) -> Result<(), LinkError> {
+    pub fn include_home(&mut self, main: usize) -> Result<(), UnitError> {
         let Some(home) = self.access.home.as_ref().filter(|_| self.access.files) else {
             return Ok(());
         };
@@ -228,16 +236,21 @@ impl<'s> Units<'s> {
         })
     }
 
-    /// A function to link (none if that is done) and its unique name.
-    pub fn function(&mut self, unit: usize, index: usize, names: &'s Names) -> (Option<Function<'s>>, &'s str) {
+    /// A function to link (none if that is done) and what it is called then, of which `word` is given a unique name.
+    pub fn function(
+        &mut self,
+        unit: usize,
+        index: usize,
+        word: impl FnOnce(&'s str) -> Word<'s>,
+    ) -> (Option<Function<'s>>, Word<'s>) {
         let slot = &mut self.all[unit].functions[index];
         let name = slot.name;
-        let unique = *slot.unique.get_or_insert_with(|| names.keep(format!("{unit}.{index}.{name}")));
+        let unique = *slot.word.get_or_insert_with(|| word(self.names.keep(format!("{unit}.{index}.{name}"))));
         (slot.function.take(), unique)
     }
 
     /// An imported data file.
-    pub fn data(&self, unit: usize, name: &str) -> Option<((), (&'s str, Value))> {
+    pub fn data(&self, unit: usize, name: &str) -> Option<(&'s str, Value)> {
         let short = name.rsplit("::").next().map(|last| format!("${}", last.trim_start_matches('$')));
         let wanted = match name.split_once("::") {
             // `$name::name` is the long form of `$name`.
@@ -246,7 +259,7 @@ impl<'s> Units<'s> {
             None => name.to_owned(),
         };
         self.all[unit].links.iter().rev().find_map(|l| match l {
-            Link::Data(n, unique, value) if *n == wanted => Some(((), (*unique, value.clone()))),
+            Link::Data(n, unique, value) if *n == wanted => Some((*unique, value.clone())),
             _ => None,
         })
     }

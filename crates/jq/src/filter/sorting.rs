@@ -1,38 +1,39 @@
 //! Sorting, grouping and searching of arrays, by the elements or by what a filter makes of them.
 
-use super::engine::{Cv, children};
-use super::natives::{Outcome, Run, fail, plain, unary};
+use super::builtin::{Builtin, Outcome, Param, fail, one, plain, unary};
+use super::engine::Cv;
+use super::places::children;
 use crate::value::{Failure, MAX_DEPTH, Purpose, Value, compare};
 use jaq_core::Exn;
 use jaq_core::box_iter::box_once;
 use std::cmp::Ordering;
 
 #[rustfmt::skip]
-pub static TABLE: &[(&str, &str, Run)] = &[
-    ("sort", "", plain!(|v: Value| Ok(Value::array(sorted(sortable(v)?))))),
-    ("unique", "", plain!(|v: Value| {
+pub static BUILTINS: &[Builtin] = &[
+    plain!("sort", |v: Value| Ok(Value::array(sorted(sortable(v)?)))),
+    plain!("unique", |v: Value| {
         let mut items = sorted(sortable(v)?);
         items.dedup_by(|b, a| a == b);
         Ok(Value::array(items))
-    })),
-    ("min", "", plain!(|v: Value| extreme(v, Ordering::Less))),
-    ("max", "", plain!(|v: Value| extreme(v, Ordering::Greater))),
-    ("sort_by", "f", |cv| box_once(keyed(cv, CANNOT_SORT).map(|pairs| {
+    }),
+    plain!("min", |v: Value| extreme(v, Ordering::Less)),
+    plain!("max", |v: Value| extreme(v, Ordering::Greater)),
+    one("sort_by", &[Param::Filter], |cv| box_once(keyed(cv, CANNOT_SORT).map(|pairs| {
         sorted_by_key(pairs).into_iter().map(|p| p.1).collect()
     }))),
-    ("group_by", "f", |cv| box_once(keyed(cv, CANNOT_SORT).map(|pairs| groups(pairs).into_iter().map(Value::array).collect()))),
-    ("unique_by", "f", |cv| box_once(keyed(cv, CANNOT_SORT).map(|pairs| {
+    one("group_by", &[Param::Filter], |cv| box_once(keyed(cv, CANNOT_SORT).map(|pairs| groups(pairs).into_iter().map(Value::array).collect()))),
+    one("unique_by", &[Param::Filter], |cv| box_once(keyed(cv, CANNOT_SORT).map(|pairs| {
         let mut pairs = sorted_by_key(pairs);
         pairs.dedup_by(|b, a| a.0 == b.0);
         pairs.into_iter().map(|p| p.1).collect()
     }))),
-    ("min_by", "f", |cv| box_once(keyed(cv, CANNOT_ITERATE).map(|pairs| {
+    one("min_by", &[Param::Filter], |cv| box_once(keyed(cv, CANNOT_ITERATE).map(|pairs| {
         pairs.into_iter().reduce(|a, b| if b.0 < a.0 { b } else { a }).map_or(Value::Null, |p| p.1)
     }))),
-    ("max_by", "f", |cv| box_once(keyed(cv, CANNOT_ITERATE).map(|pairs| {
+    one("max_by", &[Param::Filter], |cv| box_once(keyed(cv, CANNOT_ITERATE).map(|pairs| {
         pairs.into_iter().reduce(|a, b| if b.0 >= a.0 { b } else { a }).map_or(Value::Null, |p| p.1)
     }))),
-    ("!bsearch", "v", unary!(binary_search)),
+    unary!("search_sorted", binary_search).internal(),
 ];
 
 const CANNOT_SORT: &str = "cannot be sorted, as they are not both arrays";

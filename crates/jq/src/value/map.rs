@@ -131,7 +131,7 @@ impl Map {
     }
 
     /// Keeps the members for which `keep` is true.
-    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         self.slots.retain(|slot| slot.as_ref().is_some_and(|(k, _)| keep(k)));
         self.reindex();
     }

@@ -37,8 +37,10 @@ pub mod number;
 mod ops;
 mod order;
 mod raw;
+mod read;
 mod set;
 mod text;
+pub(crate) mod write;
 
 pub use array::{Array, Elements};
 pub use map::{Map, Member};
@@ -47,13 +49,13 @@ pub use ops::{
 };
 pub use order::{Purpose, compare};
 pub use raw::Raw;
-pub use text::{Str, Text, TextLayout};
+pub(crate) use read::read;
+pub use text::{Str, Text};
 pub(crate) use text::{ceil_char_boundary, floor_char_boundary};
 
-use std::rc::Rc;
+pub use crate::json::{MAX_DEPTH, TextLayout};
 
-/// The deepest nesting that is read, compared, merged or printed; jq's own limit.
-pub const MAX_DEPTH: u32 = 10_000;
+use std::rc::Rc;
 
 /// Up to this depth values are dropped by plain recursion, which any stack has room for.
 const SHALLOW: u32 = 500;
@@ -245,6 +247,6 @@ impl FromIterator<Value> for Value {
 
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::document::to_text(self))
+        f.write_str(&write::to_text(self))
     }
 }

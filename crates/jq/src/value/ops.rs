@@ -27,7 +27,7 @@ const SHOWN: usize = 29;
 impl Value {
     /// The value's compact text, cut as jq cuts it in error texts.
     pub fn brief(&self) -> String {
-        let mut text = crate::document::to_text(self);
+        let mut text = super::write::to_text(self);
         if text.len() > SHOWN {
             let close = match self.open() {
                 Self::String(_) => "\"",

@@ -25,7 +25,7 @@ impl Raw {
 
     /// The value with its outermost level read; done once.
     pub fn open(&self) -> &Value {
-        self.open.get_or_init(|| crate::document::open(self))
+        self.open.get_or_init(|| super::read::open(self))
     }
 
     /// The value with its outermost level read, not shared with `raw` if that was the last owner.

@@ -3,6 +3,7 @@
 //! A slice keeps the whole text alive and costs no copy; both are cheap to clone. A string that nobody else holds grows in
 //! place, so that building one by many additions takes linear time.
 
+use crate::json::TextLayout;
 use std::{
     borrow::Borrow,
     cell::Cell,
@@ -30,17 +31,6 @@ pub struct Text {
     depth: u32,
     /// Whether all of it is ASCII, once somebody has asked: then places are found without counting.
     ascii: Cell<Option<bool>>,
-}
-
-/// How close a text is to what the writer would print for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TextLayout {
-    /// Nothing is known: strings may be written with other escapes, keys may occur twice.
-    Free,
-    /// Every string is written as the writer writes it and no object has a key twice.
-    Plain,
-    /// Also, all white space is that of the two-space layout.
-    Tidy,
 }
 
 impl Text {

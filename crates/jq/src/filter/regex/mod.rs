@@ -5,8 +5,8 @@
 
 mod pattern;
 
+use super::builtin::{Builtin, Outcome, Param, any, fail, give, one};
 use super::engine::{Cv, Outputs};
-use super::natives::{Outcome, Run, fail, give};
 use crate::value::{self, Failure, Map, Str, Value};
 use jaq_core::ValX;
 use jaq_core::box_iter::box_once;
@@ -15,17 +15,19 @@ use std::rc::Rc;
 
 /// Functions of one argument take a pattern, or a list of a pattern and its flags.
 #[rustfmt::skip]
-pub static TABLE: &[(&str, &str, Run)] = &[
-    ("test", "v", |cv| give(with_one_argument(cv).and_then(Call::test))),
-    ("match", "v", |cv| each(with_one_argument(cv).and_then(Call::matches))),
-    ("capture", "v", |cv| each(with_one_argument(cv).and_then(Call::captures))),
-    ("!test", "vv", |cv| give(with_flags(cv).and_then(Call::test))),
-    ("!match", "vv", |cv| give(with_flags(cv).and_then(Call::matches))),
-    ("!captures", "vv", |cv| give(with_flags(cv).and_then(Call::captures))),
-    ("!scan", "vv", |cv| give(with_flags(cv).and_then(Call::scan))),
-    ("!split", "vv", |cv| give(with_flags(cv).and_then(Call::split))),
-    ("!sub", "vfv", sub),
+pub static BUILTINS: &[Builtin] = &[
+    one("test", &[Param::Value], |cv| give(with_one_argument(cv).and_then(Call::test))),
+    any("match", &[Param::Value], |cv| each(with_one_argument(cv).and_then(Call::matches))),
+    any("capture", &[Param::Value], |cv| each(with_one_argument(cv).and_then(Call::captures))),
+    one("test_for", TEXT_AND_FLAGS, |cv| give(with_flags(cv).and_then(Call::test))).internal(),
+    one("matches_of", TEXT_AND_FLAGS, |cv| give(with_flags(cv).and_then(Call::matches))).internal(),
+    one("captures_of", TEXT_AND_FLAGS, |cv| give(with_flags(cv).and_then(Call::captures))).internal(),
+    one("scanned_for", TEXT_AND_FLAGS, |cv| give(with_flags(cv).and_then(Call::scan))).internal(),
+    one("split_at", TEXT_AND_FLAGS, |cv| give(with_flags(cv).and_then(Call::split))).internal(),
+    any("substitute", &[Param::Value, Param::Filter, Param::Value], sub).internal(),
 ];
+
+const TEXT_AND_FLAGS: &[Param] = &[Param::Value, Param::Value];
 
 /// A text, and what to look for in it.
 struct Call {
@@ -50,7 +52,7 @@ fn with_one_argument(mut cv: Cv<'_>) -> Result<Call, Failure> {
 }
 
 fn each<'a>(list: Outcome) -> Outputs<'a> {
-    match list.and_then(super::engine::children) {
+    match list.and_then(super::places::children) {
         Ok(elements) => Box::new(elements.map(Ok)),
         failed => give(failed.map(|_| Value::Null)),
     }

@@ -2,7 +2,7 @@
 //!
 //! The only user of the onig crate. What a match becomes in the language is `mod.rs`'s business.
 
-use crate::filter::natives::fail;
+use crate::filter::builtin::fail;
 use crate::value::{Failure, Str, Value};
 use onig::{MatchParam, Regex, RegexOptions, Region, SearchOptions, Syntax};
 use std::{cell::RefCell, rc::Rc};

@@ -3,7 +3,8 @@
 //! On the way it finds out how close the text is to what the writer would print, which decides
 //! whether parts that no filter touches can later be copied as they are.
 
-use crate::value::{MAX_DEPTH, TextLayout};
+use super::string::plain_run;
+use super::{MAX_DEPTH, TextLayout};
 use std::{fmt, ops::Range};
 
 /// Why a text is not one JSON value, and where.
@@ -24,7 +25,7 @@ impl std::error::Error for DocumentError {}
 
 impl DocumentError {
     /// An error at a byte of the text; the column counts characters.
-    pub(super) fn at(text: &[u8], place: usize, what: impl Into<String>) -> Self {
+    pub(crate) fn at(text: &[u8], place: usize, what: impl Into<String>) -> Self {
         let before = &text[..place.min(text.len())];
         let line = 1 + before.iter().filter(|b| **b == b'\n').count();
         let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
@@ -38,13 +39,13 @@ pub fn check(bytes: &[u8]) -> Result<(), DocumentError> {
     survey(utf8(bytes)?).map(|_| ())
 }
 
-pub(super) fn utf8(bytes: &[u8]) -> Result<&str, DocumentError> {
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, DocumentError> {
     std::str::from_utf8(bytes).map_err(|e| DocumentError::at(bytes, e.valid_up_to(), "invalid UTF-8"))
 }
 
 /// What the check found out about a text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Survey {
+pub(crate) struct Survey {
     pub layout: TextLayout,
     pub depth: u32,
     /// where the value starts
@@ -52,7 +53,7 @@ pub(super) struct Survey {
 }
 
 /// Checks a text and describes it.
-pub(super) fn survey(text: &str) -> Result<Survey, DocumentError> {
+pub(crate) fn survey(text: &str) -> Result<Survey, DocumentError> {
     let bytes = text.as_bytes();
     let start = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let mut checker =
@@ -72,7 +73,7 @@ pub(super) fn survey(text: &str) -> Result<Survey, DocumentError> {
 }
 
 /// Where the values of a text lie that is nothing but JSON values with white space between them.
-pub(super) fn values(text: &str) -> Result<Vec<Range<usize>>, DocumentError> {
+pub(crate) fn values(text: &str) -> Result<Vec<Range<usize>>, DocumentError> {
     let bytes = text.as_bytes();
     let mut checker =
         Checker { bytes, at: 0, frames: Vec::new(), hashes: Vec::new(), deepest: 0, plain: true, tidy: true };
@@ -374,30 +375,6 @@ impl Checker<'_> {
         self.at += word.len();
         Ok(())
     }
-}
-
-/// How many bytes at the start need no look: no quote, no backslash, no control character.
-pub(super) fn plain_run(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
-    let has_zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
-    let mut chunks = bytes.chunks_exact(8);
-    let mut n = 0;
-    for chunk in &mut chunks {
-        let word = u64::from_le_bytes(chunk.try_into().expect("chunks of eight"));
-        let quote = has_zero(word ^ (ONES * b'"' as u64));
-        let backslash = has_zero(word ^ (ONES * b'\\' as u64));
-        let delete = has_zero(word ^ (ONES * 0x7f));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let hit = quote | backslash | delete | control;
-        if hit != 0 {
-            return n + hit.trailing_zeros() as usize / 8;
-        }
-        n += 8;
-    }
-    let rest = chunks.remainder();
-    let special = |b: &u8| matches!(*b, b'"' | b'\\' | 0..=0x1f | 0x7f);
-    n + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 /// True for `\u` escapes that the writer prints too: control characters without a short escape.

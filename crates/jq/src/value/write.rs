@@ -3,8 +3,8 @@
 //! Slices of a document that already look like that are copied; others are laid out anew while
 //! they are read, without a tree.
 
-use super::{check::plain_run, read::end_of_string};
-use crate::value::{MAX_DEPTH, Raw, TextLayout, Value, number};
+use super::{Raw, Value, number};
+use crate::json::{MAX_DEPTH, TextLayout, end_of_string, plain_run};
 use std::io;
 
 /// How members and elements are put on lines.
@@ -42,7 +42,7 @@ pub fn write(value: &Value, layout: &Layout, out: &mut dyn io::Write) -> io::Res
 }
 
 /// Refuses a value that could not be read again.
-pub(super) fn check_depth(value: &Value) -> io::Result<()> {
+pub(crate) fn check_depth(value: &Value) -> io::Result<()> {
     if value.depth() > MAX_DEPTH && too_deep(value, 0) {
         let what = format!("the result is nested deeper than {MAX_DEPTH} levels");
         return Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -51,7 +51,7 @@ pub(super) fn check_depth(value: &Value) -> io::Result<()> {
 }
 
 /// A string with its quotes, as it stands in a document.
-pub(super) fn string_text(s: &str) -> Vec<u8> {
+pub(crate) fn string_text(s: &str) -> Vec<u8> {
     let mut writer =
         Writer { layout: Layout::default(), kept_numbers: true, buffer: Vec::new(), out: None, failed: None };
     writer.string(s);
@@ -226,7 +226,7 @@ impl Writer<'_> {
             self.value(raw.open(), level);
         } else {
             // Not remembered: a document that is only printed needs no tree.
-            self.value(&super::open(raw), level);
+            self.value(&super::read::open(raw), level);
         }
     }
 
