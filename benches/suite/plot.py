@@ -4,7 +4,10 @@ import math
 from html import escape
 
 WIDTH = 760
-COLOURS = ("#1b6ac9", "#d1495b", "#2e933c", "#edae49", "#6c5b7b", "#30638e", "#8d6a9f", "#444444")
+COLOURS = ("#1b6ac9", "#d1495b", "#2e933c", "#edae49", "#6c5b7b", "#30638e", "#8d6a9f", "#808080")
+# Pages are read on light and on dark ground; the colours of bars and lines are seen on both.
+STYLE = ("<style>.ink{fill:#222222}.paper{fill:#ffffff}.rule{stroke:#dddddd}"
+         "@media(prefers-color-scheme:dark){.ink{fill:#e6edf3}.paper{fill:#0d1117}.rule{stroke:#30363d}}</style>")
 
 
 def draw(drawing):
@@ -15,9 +18,11 @@ def bars(drawing):
     left, step, top = 300, 24, 44
     most = max(drawing["bars"].values())
     parts = []
+    # The longest label stands after the longest bar, at worst.
+    room = 16 + 7 * max(len(f"{figure(value)} {drawing['unit']}") for value in drawing["bars"].values())
     for row, (name, value) in enumerate(drawing["bars"].items()):
         y = top + row * step
-        length = value / most * (WIDTH - left - 90)
+        length = value / most * (WIDTH - left - room)
         colour = COLOURS[0] if "memory-update" in name else "#9aa5b1"
         parts.append(words(left - 8, y + 12, name, "end"))
         parts.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="16" fill="{colour}"/>')
@@ -70,17 +75,18 @@ def figure(value):
     return f"{value:.3g}"
 
 
-def words(x, y, text, anchor="start", colour="#222222"):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
+def words(x, y, text, anchor="start", colour=None):
+    paint = f'fill="{colour}"' if colour else 'class="ink"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {paint}>{escape(text)}</text>'
 
 
 def rule(x1, y1, x2, y2):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="#dddddd"/>'
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="rule"/>'
 
 
 def frame(title, height, parts):
     body = "\n".join(parts)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
             f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">\n'
-            f'<rect width="100%" height="100%" fill="white"/>\n'
-            f'<text x="20" y="24" font-size="15" fill="#222222">{escape(title)}</text>\n{body}\n</svg>\n')
+            f'{STYLE}\n<rect width="100%" height="100%" class="paper"/>\n'
+            f'<text x="20" y="24" font-size="15" class="ink">{escape(title)}</text>\n{body}\n</svg>\n')
