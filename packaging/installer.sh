@@ -99,7 +99,7 @@ target=$(platform)
 name=memlatch-$version-$target
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for command in memlatch file-lock memory-update memory-read atomic-write; do
+for command in memlatch memlatch-remote file-lock memory-update memory-read atomic-write; do
 	check "$command"
 done
 
@@ -115,6 +115,7 @@ gzip -dc "$work/archive.tar.gz" | tar -xf - -C "$work"
 "$work/$name/memlatch" --version >/dev/null 2>&1 || fail "the binary does not run here; nothing was installed"
 
 put "$work/$name/memlatch" bin/memlatch
+put "$work/$name/memlatch-remote" bin/memlatch-remote
 for command in file-lock memory-update memory-read atomic-write; do
 	ln -s memlatch "$work/$command"
 	put "$work/$command" "bin/$command"

@@ -8,12 +8,18 @@ use std::{fmt, io};
 pub enum Kind {
     /// It could not be done, and nothing has changed.
     Failed,
+    /// The engine of a remote memory is away, and nothing has changed (EX_UNAVAILABLE of sysexits.h).
+    Unreachable,
     /// The new content is in place, but it may not survive a crash of the system. Trying again could do the work twice.
     Undurable,
     /// The command line or an environment variable is wrong, so trying again is of no use.
     Usage,
+    /// A remote engine has got a write and not answered: whether it was made is not known (EX_IOERR).
+    Unknown,
     /// The file is not what the writer has read, so it has to be read again.
     Changed,
+    /// A remote engine does not accept the credentials (EX_NOPERM).
+    Refused,
     /// The lock was not free in time, so trying again later is (EX_TEMPFAIL of sysexits.h).
     Busy,
     /// The same under the status that `with -E` names.
@@ -32,9 +38,12 @@ impl Kind {
         match self {
             Kind::Failed => 1,
             Kind::Usage => 2,
+            Kind::Unreachable => 69,
             Kind::Undurable => 73,
+            Kind::Unknown => 74,
             Kind::Busy => 75,
             Kind::Changed => 76,
+            Kind::Refused => 77,
             Kind::Conflict(code) => code,
             Kind::NotExecutable => 126,
             Kind::NoSuchCommand => 127,

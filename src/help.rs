@@ -8,7 +8,7 @@ pub struct Topic {
 }
 
 /// All topics, in the order in which they are listed.
-pub const TOPICS: [Topic; 5] = [
+pub const TOPICS: [Topic; 6] = [
     Topic {
         name: "locking",
         about: "what a lock promises, and what it does not",
@@ -21,6 +21,11 @@ pub const TOPICS: [Topic; 5] = [
         text: include_str!("help/environment.txt"),
     },
     Topic { name: "mcp", about: "memory files for AI clients, by MCP", text: include_str!("help/mcp.txt") },
+    Topic {
+        name: "remote",
+        about: "documents beyond this machine, on etcd or in a bucket",
+        text: include_str!("help/remote.txt"),
+    },
     Topic { name: "exit-codes", about: "what the exit statuses mean", text: include_str!("help/exit-codes.txt") },
 ];
 

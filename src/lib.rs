@@ -7,6 +7,7 @@ pub mod multicall;
 
 pub mod cli;
 pub mod clients;
+pub mod elsewhere;
 pub mod help;
 mod mcp_entry;
 pub mod request;
@@ -50,6 +51,9 @@ pub fn run(words: impl Iterator<Item = OsString>) -> u8 {
     let console = Console::new(call.tool.map_or("memlatch", Tool::name), &settings);
     let context = Context { settings: &settings, sink: &console };
     let told = cli::parse(call, &settings).and_then(|request| {
+        if let Some(place) = elsewhere::named_in(&request, &settings)? {
+            return Err(elsewhere::take_over(&place, &settings));
+        }
         // The doctor is there to say what is wrong with the environment.
         if !matches!(request, Request::Doctor(_)) {
             settings.lock_debug()?;
@@ -59,7 +63,10 @@ pub fn run(words: impl Iterator<Item = OsString>) -> u8 {
         outcome.keep();
         Ok(status)
     });
-    told.unwrap_or_else(|failure| console.fail(&failure))
+    told.unwrap_or_else(|failure| match elsewhere::found_by(&failure) {
+        Some(place) => console.fail(&elsewhere::take_over(place, &settings)),
+        None => console.fail(&failure),
+    })
 }
 
 fn obey(request: &Request, context: Context<'_>) -> Result<Outcome, Failure> {
@@ -68,7 +75,8 @@ fn obey(request: &Request, context: Context<'_>) -> Result<Outcome, Failure> {
         Request::Release(request) => commands::file_lock::release(request, context),
         Request::With(request) => commands::with::run(request, context),
         Request::Status { file, json } => commands::file_lock::status(file, *json, context),
-        Request::Show(listing) => commands::show::run(*listing, context),
+        Request::Show { listing, of: None } => commands::show::run(*listing, context),
+        Request::Show { of: Some(place), .. } => Err(elsewhere::no_address(place)),
         Request::Cleanup { dry_run, json } => commands::file_lock::cleanup(*dry_run, *json, context),
         Request::Update(request) => commands::memory_update::run(request, context),
         Request::Read(request) => commands::memory_read::run(request, context),

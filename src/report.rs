@@ -6,7 +6,7 @@
 mod cleanup;
 mod diagnosis;
 mod failure;
-mod lock;
+pub mod lock;
 mod merged;
 mod progress;
 mod setup;

@@ -30,7 +30,11 @@ pub enum Request {
         file: PathBuf,
         json: bool,
     },
-    Show(Listing),
+    Show {
+        listing: Listing,
+        /// Beyond this machine: of all documents whose addresses begin so.
+        of: Option<PathBuf>,
+    },
     Cleanup {
         dry_run: bool,
         json: bool,

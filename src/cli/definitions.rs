@@ -261,6 +261,10 @@ fn status(command: Command) -> Command {
 
 fn show(command: Command) -> Command {
     command
+        .arg(
+            path("of", "ADDRESS")
+                .help("Of documents beyond this machine whose addresses begin so: memlatch help remote"),
+        )
         .arg(json())
         .arg(flag("watch").conflicts_with("json").help("Draw the table again every second, until Ctrl-C"))
         .after_help("Examples:\n  file-lock show --watch\n  file-lock show --json")

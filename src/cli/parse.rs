@@ -113,11 +113,14 @@ fn file_lock_request(matches: &ArgMatches, settings: &Settings) -> Result<Reques
             conflict_code: value(matches, "conflict-exit-code"),
         }),
         "status" => Request::Status { file: one(matches, "file"), json: flag(matches, "json") },
-        "show" => Request::Show(match (flag(matches, "json"), flag(matches, "watch")) {
-            (true, _) => Listing::Json,
-            (false, true) => Listing::Watch,
-            (false, false) => Listing::Text,
-        }),
+        "show" => {
+            let listing = match (flag(matches, "json"), flag(matches, "watch")) {
+                (true, _) => Listing::Json,
+                (false, true) => Listing::Watch,
+                (false, false) => Listing::Text,
+            };
+            Request::Show { listing, of: value(matches, "of") }
+        }
         "cleanup" => Request::Cleanup { dry_run: flag(matches, "dry-run"), json: flag(matches, "json") },
         "help" => Request::Text(own::help_on(Some(Tool::FileLock), &many(matches, "words"))?),
         other => unreachable!("clap knows no subcommand {other}"),

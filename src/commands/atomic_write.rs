@@ -32,14 +32,14 @@ pub fn run(request: &request::Write, context: Context<'_>) -> Result<Outcome, Fa
 
 fn write(request: &request::Write, context: Context<'_>) -> Result<Outcome, Failure> {
     let rule = Rule::prepare(request.schema.as_ref())?;
+    let target = resolve(&request.file)?;
+    refuse_special(&target)?;
     // The content is complete before the lock is taken: a slow pipe keeps nobody waiting.
     let content = match &request.content {
         Content::StandardInput => Some(checked(read_input()?, request, &rule)?),
         Content::Text(text) => Some(checked(text.trim_end_matches('\n').as_bytes().to_vec(), request, &rule)?),
         Content::Backup(_) => None,
     };
-    let target = resolve(&request.file)?;
-    refuse_special(&target)?;
     let put = |writer: Writer<'_>| {
         let current = match &request.condition {
             Condition::Any => None,

@@ -11,7 +11,7 @@ use crate::{
     replace,
     request::DEFAULT_DOCUMENT,
 };
-use memlatch_os::paths::{quoted, shown};
+use memlatch_os::paths::{is_address, quoted, shown};
 use std::{
     ffi::OsStr,
     io::{self, Write},
@@ -35,6 +35,11 @@ impl Form {
         match file.extension().and_then(OsStr::to_str) {
             Some("json") => Form::Document,
             Some("jsonl" | "ndjson") => Form::Lines,
+            // Behind an address there can be options.
+            Some(ending) if ending.contains('?') && is_address(file) => {
+                let address = file.to_str().and_then(|address| address.split('?').next());
+                address.map_or(Form::Sequence, |address| Form::of(Path::new(address)))
+            }
             _ => Form::Sequence,
         }
     }

@@ -22,7 +22,11 @@ pub mod writing;
 
 use crate::{
     failure::{Failure, Kind},
-    lock::{Guard, folder::Folder, target::Target},
+    lock::{
+        Guard,
+        folder::Folder,
+        target::{Elsewhere, Target},
+    },
     refusal::Missing,
     settings::{self, Settings},
     sink::{Note, Sink},
@@ -44,7 +48,10 @@ pub fn lock_folder(context: Context<'_>) -> Result<Folder, Failure> {
 
 /// Finds out which file is meant.
 pub fn resolve(file: &Path) -> Result<Target, Failure> {
-    Target::resolve(file).map_err(|error| Failure::failed(format!("cannot find '{}': {error}", shown(file))))
+    Target::resolve(file).map_err(|error| match error.downcast::<Elsewhere>() {
+        Ok(elsewhere) => Failure { kind: Kind::Usage, cause: elsewhere.into() },
+        Err(error) => Failure::failed(format!("cannot find '{}': {error}", shown(file))),
+    })
 }
 
 /// Refuses what is no plain file: reading it could block, and replacing it would turn it into one.

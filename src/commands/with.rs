@@ -104,7 +104,7 @@ fn run_inside(guards: &[Guard], command: &[OsString], context: Context<'_>) -> R
 }
 
 /// Waits for the command to end, and passes on what signals come in meanwhile.
-fn see_through(child: &mut Child, signals: &Signals) -> io::Result<ExitStatus> {
+pub fn see_through(child: &mut Child, signals: &Signals) -> io::Result<ExitStatus> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
@@ -126,13 +126,14 @@ fn tokens(guards: &[Guard], settings: &Settings) -> String {
     tokens.join(",")
 }
 
-fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
+/// A command that could not be started.
+pub fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
     let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NoSuchCommand } else { Kind::NotExecutable };
     Failure::new(kind, format!("cannot run '{}': {error}", shown(Path::new(program))))
 }
 
 /// A status as a shell gives it: that of the command, or 128 and the number of the signal that ended it.
-fn shell_status(status: ExitStatus) -> u8 {
+pub fn shell_status(status: ExitStatus) -> u8 {
     let signal = status.signal().map(failure::status_of_signal);
     signal.or_else(|| u8::try_from(status.code()?).ok()).unwrap_or(1)
 }

@@ -175,6 +175,35 @@ fn with_ends_with_128_and_the_signal_that_ended_its_command() {
 }
 
 #[test]
+fn an_engine_that_is_not_there_is_69_and_an_address_that_cannot_be_meant_is_2() {
+    if cfg!(not(feature = "remote")) {
+        return;
+    }
+    // Nobody listens at port 1.
+    let nobody = "etcd+http://127.0.0.1:1";
+    for line in [
+        format!("memory-read {nobody}/a.json"),
+        format!("memory-update {nobody}/a.json .n=1"),
+        format!("atomic-write {nobody}/a.json --content 1"),
+        format!("file-lock with {nobody}/a.json -- true"),
+        format!("file-lock acquire {nobody}/a.json"),
+    ] {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        words.splice(2..2, ["--timeout", "0"]);
+        surroundings().call(words).ends(69).refuses().tells(["127.0.0.1:1", "nothing has changed"]);
+    }
+    table(&[
+        (69, "file-lock status etcd+http://127.0.0.1:1/a.json"),
+        (2, "memory-read etcd+http://192.0.2.1/a.json"),
+        (2, "memory-read etcd+https://user:secret@host/a.json"),
+        (2, "memory-read etcd+https://host/"),
+        (2, "file-lock with s3://bucket/a.json -- true"),
+        (2, "file-lock show a.json"),
+        (2, "memlatch mcp --root s3://bucket/"),
+    ]);
+}
+
+#[test]
 fn status_is_0_for_free_and_1_for_held() {
     table(&[(0, "file-lock status a.json"), (1, "file-lock status held.json"), (0, "file-lock status missing.json")]);
 }

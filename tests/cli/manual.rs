@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::sandbox::{Sandbox, TOOLS, available};
 
-const TOPICS: [&str; 5] = ["locking", "filters", "environment", "mcp", "exit-codes"];
+const TOPICS: [&str; 6] = ["locking", "filters", "environment", "mcp", "remote", "exit-codes"];
 const OWN: [&str; 4] = ["install", "completions", "man", "help"];
 const LOCK_COMMANDS: [&str; 7] = ["acquire", "release", "with", "status", "show", "cleanup", "help"];
 

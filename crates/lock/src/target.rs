@@ -1,6 +1,6 @@
 //! The file to lock: one target has one lock, however its path is written.
 
-use memlatch_os::paths::folder_of;
+use memlatch_os::paths::{folder_of, is_address, shown};
 use sha2::{Digest, Sha256};
 use std::{
     ffi::OsString,
@@ -51,8 +51,24 @@ impl fmt::Display for LockId {
     }
 }
 
+/// What was to be guarded is a link to a document beyond this machine.
+#[derive(Debug)]
+pub struct Elsewhere(pub PathBuf);
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it is a link to '{}', which is beyond this machine", shown(&self.0))
+    }
+}
+
+impl std::error::Error for Elsewhere {}
+
 impl Target {
     /// Resolves the path `given`. Neither the file nor its parent directories need to exist.
+    ///
+    /// # Errors
+    ///
+    /// An [`Elsewhere`] inside, if the file is a link to an address.
     pub fn resolve(given: &Path) -> io::Result<Self> {
         if given.as_os_str().is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is empty"));
@@ -71,6 +87,7 @@ fn canonical(given: &Path) -> io::Result<PathBuf> {
         }
         // Missing: a dangling link stands for the file that it will lead to.
         match fs::read_link(&path) {
+            Ok(link) if is_address(&link) => return Err(io::Error::other(Elsewhere(link))),
             Ok(link) => path = folder_of(&path).join(link),
             Err(_) => return missing(&path),
         }

@@ -36,8 +36,8 @@ pub use environment::{Variable, environment};
 pub use file_systems::{FileSystem, is_remote, locks_can_be_lost};
 pub use fresh::Fresh;
 pub use os::{
-    FileLocks, arguments, boot_id, boot_time, file_system, is_namespace_empty, look_up, name, pid_namespace,
-    reads_output_of, sees_all_processes,
+    FileLocks, adopt_orphans, arguments, boot_id, boot_time, file_system, is_namespace_empty, look_up, name,
+    pid_namespace, reads_output_of, sees_all_processes,
 };
 pub use signals::{Interrupt, Interrupts, Signals, deliver, reset_child_signal, shares_group, start_helper};
 pub use stack::on_stack;
@@ -82,6 +82,36 @@ pub fn lineage_of(pid: Pid) -> Vec<Process> {
         line.push(process);
     }
     line
+}
+
+/// All that the process `pid` has started and what that has started, as far as it lives and can be traced.
+pub fn descendants(pid: Pid) -> Vec<Process> {
+    let everybody: Vec<Process> = os::processes().into_iter().filter_map(look_up).collect();
+    let mut found: Vec<Process> = Vec::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        for child in everybody.iter().filter(|process| process.parent == parent && process.pid != parent) {
+            if found.iter().all(|known| known.pid != child.pid) {
+                parents.push(child.pid);
+                found.push(child.clone());
+            }
+        }
+    }
+    found.retain(|process| !process.zombie);
+    found
+}
+
+/// Sends signal `number` to a process, if it is still the one that was looked up.
+pub fn send(number: libc::c_int, to: &Process) {
+    if look_up(to.pid).is_some_and(|now| now.started == to.started) {
+        signals::deliver(number, to.pid);
+    }
+}
+
+/// Leads a session of its own from now on, which no terminal and no signal to the old one's processes reaches.
+pub fn leave_session() {
+    // It fails for the leader of a process group alone, who was given a group of its own by intent.
+    _ = rustix::process::setsid();
 }
 
 /// Whether there is a process `pid`, even if [`look_up`] is not allowed to read its details.

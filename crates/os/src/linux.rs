@@ -87,6 +87,18 @@ pub fn look_up(pid: Pid) -> Option<Process> {
     })
 }
 
+/// The numbers of all processes that can be seen.
+pub fn processes() -> Vec<Pid> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Becomes the parent of whatever a descendant leaves behind, so that it stays one.
+pub fn adopt_orphans() {
+    // Kernels before 3.4 do not know it, and then orphans are the system's.
+    _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
 /// The program and arguments that `pid` was started with.
 pub fn arguments(pid: Pid) -> Option<Vec<String>> {
     let text = fs::read(format!("/proc/{pid}/cmdline")).ok()?;

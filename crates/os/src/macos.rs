@@ -38,6 +38,19 @@ pub fn is_namespace_empty(_name: &str, _user: u32) -> bool {
     false
 }
 
+/// The numbers of all processes that can be seen.
+pub fn processes() -> Vec<Pid> {
+    let mut pids = vec![0 as libc::c_int; 1 << 16];
+    let size = std::mem::size_of_val(pids.as_slice()).try_into().unwrap_or(libc::c_int::MAX);
+    // SAFETY: the buffer is as large as is said.
+    let count = unsafe { libc::proc_listallpids(pids.as_mut_ptr().cast(), size) };
+    pids.truncate(usize::try_from(count).unwrap_or(0));
+    pids.into_iter().filter_map(|pid| pid.try_into().ok()).collect()
+}
+
+/// macOS gives orphans to the system and to nobody else.
+pub fn adopt_orphans() {}
+
 /// What the system says about `pid`, or `None` if there is no such process.
 pub fn look_up(pid: Pid) -> Option<Process> {
     let info = facts(pid)?;

@@ -3,6 +3,15 @@
 use crate::text::in_quotes;
 use std::path::Path;
 
+/// What the address of a document beyond this machine begins with.
+const SCHEMES: [&str; 3] = ["etcd+https://", "etcd+http://", "s3://"];
+
+/// Whether a word is the address of a document beyond this machine, and no path. No path has to be written with two slashes.
+pub fn is_address(word: &Path) -> bool {
+    let word = word.as_os_str().as_encoded_bytes();
+    SCHEMES.iter().any(|scheme| word.starts_with(scheme.as_bytes()))
+}
+
 /// The parent directory of a path. For a bare name it is `.`, for which [`Path::parent`] returns "".
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
