@@ -15,7 +15,7 @@
  *   drive heard WORD               prints the clock when WORD has come on stdin, whole in one write
  *
  * The first words of a COMMAND may be "<FILE" and ">FILE".  A command that fails
- * ends the measurement: there is no such thing as the speed of a failure.
+ * ends the measurement: the speed of a failure means nothing.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * order, from a static program that does next to nothing in between.  Nothing
  * that locks as safely and replaces as durably can be faster; memlatch is
  * measured by its distance to this.  Not a tool: it checks no JSON, its lock
- * names are no SHA-256, and an error only ends it.
+ * names are not SHA-256, and an error just ends it.
  *
  *   floor nothing                       a process that ends at once
  *   floor update FILE [--no-sync]       add one to the first "counter" of FILE

@@ -1,4 +1,4 @@
-//! What holds for any bytes. The fuzz targets look for bytes for which it does not; the tests repeat the corpus that
+//! Properties that must hold for any bytes. The fuzz targets search for bytes that break them; the tests repeat the corpus that
 //! they grew.
 
 use memlatch_jq::{
@@ -7,7 +7,7 @@ use memlatch_jq::{
 };
 use memlatch_lock::info::{Info, Kind};
 
-/// Whatever an `info` file holds, it is read without a panic, and what was read is written so that it is read again.
+/// Any `info` file is read without a panic, and what was read can be written and read again with the same result.
 pub fn info(text: &[u8]) {
     let Some(info) = Info::decode(text) else { return };
     let encoded = info.encode();
@@ -17,7 +17,7 @@ pub fn info(text: &[u8]) {
     assert!(again.kind != Kind::Script || !encoded.contains("\nKIND: "));
 }
 
-/// Whatever a filter looks like, it compiles or is refused with a message: no panic, no crash.
+/// Any filter compiles or is refused with a message: no panic, no crash.
 pub fn filter(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     let refusal =

@@ -1,19 +1,19 @@
-//! AI clients: how to know that one runs this command, and which process it is.
+//! AI clients: whether one runs this command, and which process it is.
 
 use crate::{lock::client::Client, settings::Settings};
 
-/// A client, and what the environment tells of it.
+/// A client, and the variables that it sets.
 struct Known {
     name: &'static str,
     /// The names of its program, in lower case.
     programs: &'static [&'static str],
-    /// Variables that it sets for the commands that it runs.
+    /// The variables that it sets for its commands.
     marks: &'static [&'static str],
-    /// The variable by which it tells its commands its PID.
+    /// The variable with the client's PID.
     pid: Option<&'static str>,
 }
 
-/// The clients that are known. Only names that no other well-known program has are among them.
+/// The known clients. A name that another well-known program has is left out.
 const KNOWN: [Known; 5] = [
     Known { name: "claude-code", programs: &["claude"], marks: &["CLAUDECODE"], pid: Some("CLAUDE_PID") },
     Known {
@@ -27,13 +27,13 @@ const KNOWN: [Known; 5] = [
     Known { name: "opencode", programs: &["opencode"], marks: &["OPENCODE"], pid: Some("OPENCODE_PID") },
 ];
 
-/// The known clients, each with the PID that it has told.
+/// The known clients, each with the PID from its variable.
 pub fn known(settings: &Settings) -> Vec<Client> {
     let told = |known: &Known| settings.value(known.pid?)?.to_str()?.parse().ok();
     KNOWN.iter().map(|known| Client { name: known.name, programs: known.programs, told_pid: told(known) }).collect()
 }
 
-/// Whether an AI client runs this command, as far as the environment tells. `AI_AGENT` and `AGENT` are what several agree on.
+/// Whether an AI client runs this command, according to the environment. Several clients have agreed on `AI_AGENT` and `AGENT`.
 pub fn runs_this(settings: &Settings) -> bool {
     let marks = KNOWN.iter().flat_map(|client| client.marks.iter().copied().chain(client.pid));
     marks.chain(["AI_AGENT", "AGENT"]).any(|mark| settings.value(mark).is_some())

@@ -1,12 +1,12 @@
-//! What differs between two texts, as a unified diff. The only user of similar. Pure.
+//! The difference between two texts, as a unified diff. The only user of similar. Pure.
 
 use similar::TextDiff;
 use std::time::Duration;
 
-/// Lines around each change.
+/// Lines of context around each change.
 const CONTEXT: usize = 3;
 
-/// The search for the smallest difference ends here; what it has not found by then is told as removed and added.
+/// Time limit for the search for the smallest difference. Parts that it has not matched by then are shown as removed and added.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The difference from `old` to `new`, as patch(1) reads it. Empty if there is none.

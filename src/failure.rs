@@ -1,9 +1,9 @@
-//! Kinds of failure, and the one table of exit statuses. It knows the errors of the leaves; no leaf knows it.
+//! Kinds of failure, and the table of exit statuses. It knows the errors of the other modules; none of them knows it.
 
 use crate::{document, filter, lock, refusal::Stale, replace, schema, settings};
 use std::{fmt, io};
 
-/// What a script can tell apart. `docs/exit-codes.md` shows the same table.
+/// The kinds that a script can distinguish. `docs/exit-codes.md` shows the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// It could not be done, and nothing has changed.
@@ -12,7 +12,7 @@ pub enum Kind {
     Unreachable,
     /// The new content is in place, but it may not survive a crash of the system. Trying again could do the work twice.
     Undurable,
-    /// The command line or an environment variable is wrong, so trying again is of no use.
+    /// The command line or an environment variable is wrong, so trying again is useless.
     Usage,
     /// A remote engine has got a write and not answered: whether it was made is not known (EX_IOERR).
     Unknown,
@@ -20,15 +20,15 @@ pub enum Kind {
     Changed,
     /// A remote engine does not accept the credentials (EX_NOPERM).
     Refused,
-    /// The lock was not free in time, so trying again later is (EX_TEMPFAIL of sysexits.h).
+    /// The lock was not free in time, so trying again later can help (EX_TEMPFAIL of sysexits.h).
     Busy,
-    /// The same under the status that `with -E` names.
+    /// The same with the status given to `with -E`.
     Conflict(u8),
     /// `with` found its command, but could not start it.
     NotExecutable,
     /// `with` did not find its command.
     NoSuchCommand,
-    /// Whoever reads standard output has closed it: 128 and SIGPIPE, as a shell reports a process that it ended.
+    /// Standard output was closed by its reader: 128 plus SIGPIPE, as a shell reports a process killed by that signal.
     ReaderGone,
 }
 
@@ -52,12 +52,12 @@ impl Kind {
     }
 }
 
-/// The status of a process that a signal ended, as a shell gives it.
+/// The status of a process that was ended by a signal, as in a shell.
 pub fn status_of_signal(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(1)
 }
 
-/// Why a command did not do what it was asked for.
+/// Why a command failed.
 #[derive(Debug)]
 pub struct Failure {
     pub kind: Kind,
@@ -65,7 +65,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure whose cause is told in `text`.
+    /// A failure with this text.
     pub fn new(kind: Kind, text: impl fmt::Display) -> Self {
         Failure { kind, cause: anyhow::anyhow!("{text}") }
     }
@@ -80,7 +80,7 @@ impl Failure {
         Failure::new(Kind::Usage, text)
     }
 
-    /// Says first what the failure is about.
+    /// Puts the subject of the failure in front of the text.
     pub fn about(self, subject: impl fmt::Display) -> Self {
         Failure { kind: self.kind, cause: self.cause.context(subject.to_string()) }
     }
@@ -89,7 +89,7 @@ impl Failure {
     pub fn from_output(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::new(Kind::ReaderGone, error),
-            // Not the stream's fault: the value cannot be written down.
+            // Not an error of the stream: the value cannot be represented.
             io::ErrorKind::InvalidData => Failure::failed(error),
             _ => Failure::failed(format!("cannot write standard output: {error}")),
         }
@@ -145,7 +145,7 @@ impl From<filter::CompileError> for Failure {
 
 impl From<filter::RunError> for Failure {
     fn from(error: filter::RunError) -> Self {
-        // Its value stays in the thread that made it; the text is what people see.
+        // Its value stays in the thread that made it; the text is what users see.
         Failure::failed(error)
     }
 }

@@ -1,6 +1,6 @@
-//! The help on a topic: short texts, each a screen, which the manual pages quote.
+//! The help topics: short texts, one screen each, which the manual pages include.
 
-/// What there is to read beside the help on the commands.
+/// A help topic.
 pub struct Topic {
     pub name: &'static str,
     pub about: &'static str,
@@ -15,11 +15,7 @@ pub const TOPICS: [Topic; 6] = [
         text: include_str!("help/locking.txt"),
     },
     Topic { name: "filters", about: "the language of filters, by example", text: include_str!("help/filters.txt") },
-    Topic {
-        name: "environment",
-        about: "the variables of the environment",
-        text: include_str!("help/environment.txt"),
-    },
+    Topic { name: "environment", about: "the environment variables", text: include_str!("help/environment.txt") },
     Topic { name: "mcp", about: "memory files for AI clients, by MCP", text: include_str!("help/mcp.txt") },
     Topic {
         name: "remote",

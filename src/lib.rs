@@ -1,6 +1,6 @@
 //! memlatch: safe concurrent access to JSON memory files, in one multicall binary.
 //!
-//! One way down, one value back: argv → tool → request → lock → read → filter → durable replacement → report. The
+//! One direction, one value back: argv → tool → request → lock → read → filter → durable replacement → report. The
 //! modules stand below in the order in which a command meets them; `docs/architecture.md` says why they are cut so.
 
 pub mod multicall;
@@ -43,7 +43,7 @@ use request::Request;
 use settings::Settings;
 use std::ffi::OsString;
 
-/// Runs one command line and gives its exit status.
+/// Runs one command line and returns its exit status.
 #[expect(clippy::disallowed_methods, reason = "this is where the settings are read")]
 pub fn run(words: impl Iterator<Item = OsString>) -> u8 {
     let settings = Settings::read(words.collect());
@@ -54,7 +54,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> u8 {
         if let Some(place) = elsewhere::named_in(&request, &settings)? {
             return Err(elsewhere::take_over(&place, &settings));
         }
-        // The doctor is there to say what is wrong with the environment.
+        // `doctor` reports what is wrong with the environment, so it must run in spite of that.
         if !matches!(request, Request::Doctor(_)) {
             settings.lock_debug()?;
         }

@@ -1,4 +1,4 @@
-//! Where AI clients keep their list of servers, and what the entry of this one looks like there. Pure, but for the paths.
+//! Where AI clients list their MCP servers, and what memlatch's entry looks like there. Pure, except for the paths.
 
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ impl Client {
         if self == Client::Opencode { "mcp" } else { "mcpServers" }
     }
 
-    /// The entry in a JSON file. `base` is what is written in `AICONFIG_PATH`: a client may start servers without its own
+    /// The entry in a JSON file. `base` is the value of `AICONFIG_PATH`: a client may start servers without its own
     /// environment, and locks elsewhere exclude nobody.
     pub fn entry(self, program: &str, base: Option<&Path>) -> Value {
         let base = base.and_then(|base| Some(json!({ "AICONFIG_PATH": base.to_str()? })));

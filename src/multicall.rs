@@ -1,11 +1,11 @@
-//! Which tool is meant: by the name the binary was called with, else by the first word. Pure.
+//! The tool to run: by the name that the binary was called with, or else by the first argument. Pure.
 
 use std::{
     ffi::{OsStr, OsString},
     path::Path,
 };
 
-/// What this binary can be.
+/// The tools in this binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     FileLock,
@@ -33,16 +33,16 @@ impl Tool {
     }
 }
 
-/// A command line with its tool found out.
+/// A command line whose tool has been determined.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Call<'a> {
-    /// `None`: memlatch itself is meant.
+    /// `None` for memlatch itself.
     pub tool: Option<Tool>,
-    /// The words behind the tool's name.
+    /// The arguments after the tool's name.
     pub words: &'a [OsString],
 }
 
-/// Finds out the tool. Only whole names count, with or without `.sh` or `.exe` in `argv[0]`.
+/// Determines the tool. Only exact names count, with or without `.sh` or `.exe` in `argv[0]`.
 pub fn dispatch(words: &[OsString]) -> Call<'_> {
     let (called, words) = words.split_first().map_or((OsStr::new(""), words), |(called, words)| (called, words));
     if let Some(tool) = by_path(Path::new(called)) {

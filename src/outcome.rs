@@ -1,4 +1,4 @@
-//! What commands give back: what was found or done, as data. [`report`](crate::report) makes words or JSON of it, and the
+//! Outcomes of commands: what was found or done, as data. [`report`](crate::report) turns it into text or JSON, and the
 //! exit status.
 
 pub mod diagnosis;
@@ -18,9 +18,9 @@ use memlatch_jq::value::Value;
 use memlatch_merge as merge;
 use std::path::PathBuf;
 
-/// The answer of a command that did what it was asked for.
+/// The outcome of a command that succeeded.
 pub enum Outcome {
-    /// There is nothing to tell, or all of it was told as it came.
+    /// There is nothing to report, or everything was reported while the command ran.
     Nothing,
     /// Data, to be printed as it is.
     Data(Vec<u8>),
@@ -41,12 +41,12 @@ pub enum Outcome {
     ServerEntry(ServerEntry),
     Pages(Pages),
     Diagnosis(Diagnosis),
-    /// The other machine, from which this one was seen to keep its locks.
+    /// Locks were seen to exclude between this machine and this host.
     Proven(String),
 }
 
 impl Outcome {
-    /// Lets stay what was only lent until it had been told.
+    /// Keeps a lease whose ID has been printed.
     pub fn keep(self) {
         if let Outcome::Acquired(lease) = self {
             lease.guard.leave_lease();
@@ -54,30 +54,30 @@ impl Outcome {
     }
 }
 
-/// A lease that ends with this value, unless its ID was told: nobody could ever give it back.
+/// A lease that ends with this value unless its ID was printed, because without the ID it could never be released.
 pub struct Lease {
     pub id: LockId,
     pub guard: Guard,
 }
 
-/// A lease that was given back.
+/// A lease that was released.
 pub struct Released {
-    /// The ID of the lock, where it does not tell which file it was for.
+    /// The ID of the lock, if the file is not known.
     pub target: PathBuf,
 }
 
-/// A command that has run, and ended by itself or by a signal.
+/// A command that has run, and exited or was ended by a signal.
 pub struct Ran {
-    /// As a shell gives it.
+    /// The status as in a shell.
     pub status: u8,
 }
 
 /// Whether a file is locked.
 pub struct Status {
     pub target: PathBuf,
-    /// Its revision, for a program that asked for all that is known, and if it can be read.
+    /// Its revision, if a program asked for all data and the file can be read.
     pub revision: Option<Revision>,
-    /// The lock, if somebody holds it.
+    /// The lock, if it is held.
     pub lock: Option<Sighting>,
     pub as_json: bool,
 }
@@ -90,7 +90,7 @@ pub struct Locks {
     pub as_json: bool,
 }
 
-/// What was left by dead holders, and has been removed or would be.
+/// Leftovers of dead holders that have been removed, or would be.
 pub struct Cleanup {
     pub folder: PathBuf,
     pub cleaned: Cleaned,
@@ -102,13 +102,13 @@ pub struct Cleanup {
 pub struct Values {
     /// Whether the last of them was neither false nor null, if there was any.
     pub last_is_true: Option<bool>,
-    /// Whether the exit status is to tell of that.
+    /// Whether the exit status depends on that.
     pub asks_for_status: bool,
 }
 
 /// A file that was written.
 pub struct Written {
-    /// As it was named.
+    /// The path as the user wrote it.
     pub file: PathBuf,
     pub deed: Deed,
     /// Its new revision, for a program that asked for it.
@@ -116,39 +116,39 @@ pub struct Written {
     pub as_json: bool,
 }
 
-/// How a file came by its new content.
+/// Where the new content of a file comes from.
 pub enum Deed {
     Updated,
     Written,
-    /// It was put together with so many changes of others.
+    /// It was merged with this many changes of others.
     Merged(usize),
     /// It comes from this backup.
     Restored(PathBuf),
 }
 
-/// What a file would hold after a change that was not made.
+/// The result of a change that was only previewed.
 pub struct Preview {
     pub file: PathBuf,
-    /// What it holds, if it exists.
+    /// The present content, if the file exists.
     pub old: Option<Vec<u8>>,
     pub new: Vec<u8>,
-    /// Whether only what differs was asked for, even by a program.
+    /// Whether the request was for the difference, even from a program.
     pub only_difference: bool,
 }
 
-/// Three documents put together.
+/// The merge of three documents.
 pub struct Merged {
-    /// The result, unless conflicts are in the way.
+    /// The result, unless there are conflicts.
     pub document: Option<Vec<u8>>,
     pub conflicts: Vec<Conflict>,
     pub as_json: bool,
 }
 
-/// What git's merge driver has left in a file.
+/// The result of a merge for git.
 pub struct Driven {
-    /// As git calls it.
+    /// The name of the file in git.
     pub file: PathBuf,
-    /// Those that are known. git itself marks others where it merges by lines.
+    /// The known conflicts. Where git merges by lines, it marks others itself.
     pub conflicts: Vec<Conflict>,
     pub is_clean: bool,
 }
@@ -195,11 +195,11 @@ pub struct ServerEntry {
     pub state: EntryState,
 }
 
-/// What became of an entry.
+/// The state of an entry.
 pub enum EntryState {
-    /// It was there already.
+    /// It existed already.
     There,
-    /// It was asked for, to be put there by hand.
+    /// It was printed, for the user to add it.
     Shown(String),
     /// It was written.
     Written(Box<Outcome>),

@@ -1,5 +1,5 @@
-//! What a command refuses because the file is not what its user thought, as data: people and models are told in words of
-//! their own.
+//! Refusals because the file is not what the user expected, as data: users and models get different
+//! texts.
 
 use crate::{
     lock::info::utc,
@@ -12,20 +12,20 @@ use memlatch_os::{
 };
 use std::{fmt, path::PathBuf};
 
-/// How much of a value is told.
+/// The most characters of a value to print.
 const LONGEST: usize = 60;
 
-/// A write over a content that the writer has not read.
+/// A write over content that the writer has not read.
 #[derive(Debug)]
 pub struct Stale {
-    /// As it was named.
+    /// The path as the user wrote it.
     pub file: PathBuf,
     pub cause: Cause,
     /// Whether the writer is a program that asked for JSON.
     pub as_json: bool,
 }
 
-/// What is otherwise than the writer thought.
+/// How the file differs from what the writer expected.
 #[derive(Debug)]
 pub enum Cause {
     /// There is no file any more.
@@ -34,11 +34,11 @@ pub enum Cause {
     Exists(Found),
     /// The file has changed since this revision.
     Changed { expected: Expected, found: Found },
-    /// There is no file any more that the new content could be merged with.
+    /// The file that the new content could be merged with is gone.
     GoneSinceBase,
-    /// What others have changed since the base cannot be put together with the new content.
+    /// The changes of others since the base conflict with the new content.
     Conflicts { now: Revision, conflicts: Vec<Conflict> },
-    /// What the new content was made from is not to be had any more.
+    /// The content of the base is no longer available.
     BaseUnknown { expected: Expected },
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Stale {
         let next = format!("read it again: memory-read {word} --with-revision");
         match &self.cause {
             Cause::Gone { expected } => {
-                write!(f, "'{file}' does not exist any more, and {expected} was expected; nothing has changed; {next}")
+                write!(f, "'{file}' no longer exists, but {expected} was expected; nothing has changed; {next}")
             }
             Cause::Exists(found) => {
                 write!(f, "'{file}' exists already, at revision {found}; nothing has changed; {next}")
@@ -75,7 +75,7 @@ impl fmt::Display for Stale {
                 "'{file}' has changed since revision {expected}: it is at {found}; nothing has changed on disk; {next}, or \
                  let memlatch merge a whole document: atomic-write {word} --base {expected}"
             ),
-            Cause::GoneSinceBase => write!(f, "'{file}' does not exist any more; nothing has changed"),
+            Cause::GoneSinceBase => write!(f, "'{file}' no longer exists; nothing has changed"),
             Cause::Conflicts { conflicts, .. } => {
                 write!(f, "'{file}' has changed since the base, and {}", in_conflict(conflicts.len()))?;
                 f.write_str("; nothing has changed; read it again and decide")?;
@@ -96,9 +96,9 @@ impl std::error::Error for Stale {}
 /// A file that is not there.
 #[derive(Debug)]
 pub struct Missing {
-    /// As it was named.
+    /// The path as the user wrote it.
     pub file: PathBuf,
-    /// Where a relative path was looked for: the script may have been started elsewhere than its author thought.
+    /// The working directory, for a relative path: the script may have been started in an unexpected directory.
     pub directory: Option<PathBuf>,
     /// What to do about it on the command line.
     pub remedy: &'static str,
@@ -116,7 +116,7 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// A new content of another type than the old, which throws the document away.
+/// New content of another type than the old, which would discard the document.
 #[derive(Debug)]
 pub struct OtherType {
     pub file: PathBuf,
@@ -136,7 +136,7 @@ impl OtherType {
 
 impl fmt::Display for OtherType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}, or if it is meant, add --allow-type-change", self.described(), self.advice)
+        write!(f, "{}; {}, or if you mean it, add --allow-type-change", self.described(), self.advice)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What people and scripts get to see: data on standard output, messages on standard error. The only printing.
+//! The output for users and scripts: data on standard output, messages on standard error. The only module that prints.
 //!
 //! An outcome becomes words or JSON, and an exit status: a file for each kind of outcome. So does what a command tells on
 //! its way ([`progress`]), and a failure ([`mod@failure`]).
@@ -34,7 +34,7 @@ use terminal::Color;
 
 /// The two output streams of a process.
 pub struct Console<'a> {
-    /// The tool that speaks: cron mails a message without the command line that it came from.
+    /// The tool's name for its messages, because cron mails messages without the command line.
     tool: &'static str,
     settings: &'a Settings,
     debug: bool,
@@ -50,11 +50,11 @@ impl<'a> Console<'a> {
         Console { tool, settings, debug: matches!(settings.lock_debug(), Ok(true)), color, is_terminal }
     }
 
-    /// Tells what a command has found or done, and gives the exit status.
+    /// Prints the outcome of a command, and returns the exit status.
     ///
     /// # Errors
     ///
-    /// It could not be told, or a part of what was to be done has failed.
+    /// It could not be printed, or a part of the work has failed.
     pub fn tell(&self, outcome: &Outcome) -> Result<u8, Failure> {
         match outcome {
             Outcome::Nothing => Ok(0),
@@ -86,7 +86,7 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Tells of a failure, unless there is nobody left to hear of it, and gives the exit status.
+    /// Prints a failure, unless the reader of the output is gone, and returns the exit status.
     pub fn fail(&self, failure: &Failure) -> u8 {
         let answered = failure.cause.downcast_ref().map(|stale| written::refused(stale, self));
         if let Some(Err(failure)) = answered {
@@ -98,39 +98,39 @@ impl<'a> Console<'a> {
         failure.kind.exit_code()
     }
 
-    /// Tells of a success.
+    /// Prints a success.
     pub fn ok(&self, text: impl Display) {
         self.message("[OK]", Color::Green, &text.to_string());
     }
 
-    /// Tells what the command does, in words that scripts may look for.
+    /// Prints what the command does, in texts that scripts may match.
     pub fn progress(&self, text: impl Display) {
         self.message("[INFO]", Color::Blue, &text.to_string());
     }
 
-    /// Tells something worth knowing.
+    /// Prints something worth knowing.
     pub fn info(&self, text: impl Display) {
         self.message("[INFO]", Color::Blue, &failure::without_error_numbers(&format!("{}: {text}", self.tool)));
     }
 
-    /// Tells of a failure.
+    /// Prints a failure.
     pub fn error(&self, text: impl Display) {
         self.message("[ERROR]", Color::Red, &failure::without_error_numbers(&format!("{}: {text}", self.tool)));
     }
 
-    /// Tells a step, if asked for.
+    /// Prints a step, if requested.
     pub fn debug(&self, text: impl Display) {
         if self.debug {
             self.message("[LOCK DEBUG]", Color::Faint, &text.to_string());
         }
     }
 
-    /// Whether somebody wants to hear even that there was nothing to do: who sits at a terminal or has asked for each step.
+    /// Whether to print even that there was nothing to do: on a terminal, or if each step was requested.
     pub fn is_watched(&self) -> bool {
         self.is_terminal || self.debug
     }
 
-    /// Prints data, and makes sure that it has arrived.
+    /// Prints data and flushes it.
     ///
     /// `print` may write as often as it likes: its output is buffered.
     pub fn data(&self, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
@@ -139,7 +139,7 @@ impl<'a> Console<'a> {
         print(&mut out).and_then(|()| out.flush()).map_err(Failure::from_output)
     }
 
-    /// Whether people read the data themselves.
+    /// Whether standard output is a terminal.
     pub fn data_is_read_by_people(&self) -> bool {
         stdout().is_terminal()
     }

@@ -1,4 +1,4 @@
-//! What a command line asks for. [`cli`](crate::cli) makes it of words, and the commands do it.
+//! Requests: [`cli`](crate::cli) makes them from command lines, and the commands carry them out.
 
 use crate::{
     document::Layout,
@@ -11,13 +11,13 @@ use crate::{
 use memlatch_merge::Rules;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-/// What a missing file starts from, unless it is told otherwise.
+/// The default content that a missing file starts from.
 pub const DEFAULT_DOCUMENT: &str = "{}";
 
-/// The word behind `doctor` that makes a [`Request::SecondProcess`]. No option: people have no use for it.
+/// The argument of `doctor` for a [`Request::SecondProcess`]. Not an option, because users have no use for it.
 pub const SECOND_PROCESS: &str = "--second-process";
 
-/// The word behind `mcp` that makes a [`Request::McpCall`]. No option, for the same reason.
+/// The argument of `mcp` for a [`Request::McpCall`]. Not an option, for the same reason.
 pub const MCP_CALL: &str = "--call";
 
 /// What a command line asks for.
@@ -47,7 +47,7 @@ pub enum Request {
         force: bool,
     },
     Merge(Merge),
-    /// As git calls a driver; the path is what it calls the file.
+    /// As a merge driver of git; the path is the name of the file in git.
     DriveMerge(Merge, PathBuf),
     InstallGitMerge {
         repository: Option<PathBuf>,
@@ -58,12 +58,12 @@ pub enum Request {
         print: bool,
     },
     Mcp(Mcp),
-    /// One call of a tool, which the server of `mcp` hands to a process of its own.
+    /// One call of a tool, which the server of `mcp` delegates to a process of its own.
     McpCall,
     Doctor(Doctor),
-    /// How the doctor asks a second process which locks on a file it is granted.
+    /// The second process of `doctor`'s test of locks: it reports which locks on a file it is granted.
     SecondProcess(PathBuf),
-    /// One part in the doctor's look at locks between two machines.
+    /// One side of `doctor`'s test of locks between two machines.
     BetweenHosts(Part),
     Completions {
         shell: Shell,
@@ -136,15 +136,15 @@ pub struct Update {
     pub file: PathBuf,
     pub change: Change,
     pub backup: Option<Keep>,
-    /// What a missing file starts from, as JSON text.
+    /// The content that a missing file starts from, as JSON text.
     pub create: Option<String>,
     /// The revision that the file must have.
     pub expected: Option<Expected>,
     pub answer: Answer,
-    /// Whether the new content may be of another type than the old: an array in the place of an object.
+    /// Whether the new content may have another type than the old, such as an array in place of an object.
     pub may_change_type: bool,
     pub effect: Effect,
-    /// What the new content has to fit.
+    /// What the new content must conform to.
     pub schema: Option<SchemaOf>,
     pub durability: Durability,
     pub wait: Wait,
@@ -152,7 +152,7 @@ pub struct Update {
     pub layout: Layout,
 }
 
-/// The part of this machine where the doctor looks at locks between two.
+/// The side of this machine in `doctor`'s test of locks between two machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Hold,
@@ -168,7 +168,7 @@ pub struct Merge {
     pub json: bool,
 }
 
-/// What `mcp` is asked for.
+/// A request to `mcp`.
 #[derive(Debug)]
 pub struct Mcp {
     pub serves: Serves,
@@ -178,31 +178,31 @@ pub struct Mcp {
 /// What `mcp` serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serves {
-    /// The memory files below these directories; without any, below the usual ones.
+    /// The memory files below these directories, or if empty, below the default ones.
     Files { roots: Vec<PathBuf> },
-    /// One knowledge graph; without a file, that of `MEMORY_FILE_PATH`.
+    /// A knowledge graph in this file, or by default in `MEMORY_FILE_PATH`.
     Graph { file: Option<PathBuf> },
 }
 
 #[derive(Debug)]
 pub struct Doctor {
-    /// Memory files, and folders of them; without any, the usual folder.
+    /// Memory files and directories of them; if empty, the default directory.
     pub paths: Vec<PathBuf>,
     pub json: bool,
 }
 
-/// What becomes of the new content.
+/// What to do with the new content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It goes into the file.
     Write,
-    /// It is printed; on a terminal, what would change is.
+    /// Print it, or on a terminal the changes.
     Preview,
-    /// What would change is printed.
+    /// Print the changes.
     Difference,
 }
 
-/// What makes the new content of the old.
+/// How the new content is made from the old.
 #[derive(Debug)]
 pub enum Change {
     Filter(FilterSpec),
@@ -214,10 +214,10 @@ pub enum Change {
 
 #[derive(Debug)]
 pub struct Read {
-    /// In the order in which their values come; `-` is standard input. With anything but a filter there is one.
+    /// In the order in which they are read; `-` is standard input. Only a filter can have more than one.
     pub files: Vec<PathBuf>,
     pub show: Show,
-    /// Whether to print the revision of the bytes with what is shown, as one JSON object.
+    /// Whether to print the revision together with the value, as one JSON object.
     pub with_revision: bool,
     /// Whether to wait for writers.
     pub locked: bool,
@@ -233,7 +233,7 @@ pub enum Show {
     Content(OutputStyle),
     /// The revision of its bytes.
     Revision,
-    /// What a filter makes of it.
+    /// The outputs of a filter on it.
     Filtered { filter: FilterSpec, style: OutputStyle, status_from_output: bool, input: InputMode },
 }
 
@@ -242,7 +242,7 @@ pub enum Show {
 pub struct OutputStyle {
     pub layout: Layout,
     pub strings: Strings,
-    /// Whether all but ASCII is written in escapes.
+    /// Whether non-ASCII characters are escaped.
     pub ascii: bool,
     /// Whether in colour; `None`: on a terminal.
     pub color: Option<bool>,
@@ -283,7 +283,7 @@ pub struct Write {
     pub condition: Condition,
     pub answer: Answer,
     pub validate: bool,
-    /// What the content has to fit.
+    /// What the content must conform to.
     pub schema: Option<SchemaOf>,
     pub backup: Option<Keep>,
     pub locked: bool,
@@ -300,17 +300,17 @@ pub enum SchemaOf {
     Document,
 }
 
-/// Over which content a write may go.
+/// The content that a write may replace.
 #[derive(Debug)]
 pub enum Condition {
     Any,
-    /// Only over that of this revision.
+    /// Only content with this revision.
     Revision(Expected),
-    /// Over any, merged with what has become of this one.
+    /// Any content; the changes since this base are merged in.
     Base(Base),
 }
 
-/// What a new content was made from.
+/// The base that a new content was made from.
 #[derive(Debug)]
 pub enum Base {
     File(PathBuf),
@@ -325,7 +325,7 @@ pub enum Answer {
     None,
     /// The new revision.
     Revision,
-    /// What has become of the write, as JSON.
+    /// The result of the write, as JSON.
     Json,
 }
 
@@ -338,16 +338,16 @@ pub enum Content {
     Backup(u32),
 }
 
-/// A filter and all that belongs to it.
+/// A filter with its variables, modules and limits.
 #[derive(Debug)]
 pub struct FilterSpec {
     pub source: Source,
     pub libraries: Vec<PathBuf>,
     pub named: Vec<(String, Binding)>,
     pub positional: Vec<Positional>,
-    /// For how long it may run.
+    /// The time limit.
     pub time_limit: Option<Duration>,
-    /// What it may see of the machine.
+    /// What it can reach on the machine.
     pub access: Access,
 }
 

@@ -1,4 +1,4 @@
-//! Revisions: what a file holds, in one word. Pure.
+//! Revisions: the content of a file, identified by its hash. Pure.
 //!
 //! A revision is the SHA-256 of a file's bytes, and nothing else: it is the same on every machine, and no state is kept for it.
 
@@ -8,11 +8,11 @@ use std::{
     io::{self, Write},
 };
 
-/// So many digits of a revision are enough to name it: 48 bits, which no two contents of one file share by chance.
+/// The least number of digits of a revision: 48 bits, which two contents of one file do not share by chance.
 const SHORTEST: usize = 12;
 const DIGITS: usize = 64;
 
-/// What a file that does not exist has for a revision.
+/// The revision of a file that does not exist.
 const NONE: &str = "none";
 
 /// The revision of a file.
@@ -20,7 +20,7 @@ const NONE: &str = "none";
 pub struct Revision(Option<String>);
 
 impl Revision {
-    /// That of a content, or of a file that does not exist.
+    /// The revision of a content, or of a missing file.
     pub fn of(content: Option<&[u8]>) -> Self {
         Revision(content.map(|content| digits(Sha256::new_with_prefix(content))))
     }
@@ -32,12 +32,12 @@ impl fmt::Display for Revision {
     }
 }
 
-/// A revision that a user has named, perhaps by its first digits.
+/// A revision from the user, possibly shortened to its first digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected(Option<String>);
 
 impl Expected {
-    /// Reads `none`, or 12 to 64 lower-case hexadecimal digits. `None` for anything else.
+    /// Parses `none`, or 12 to 64 lower-case hexadecimal digits. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         if text == NONE {
             return Some(Expected(None));
@@ -47,7 +47,7 @@ impl Expected {
         has_form.then(|| Expected(Some(text.to_owned())))
     }
 
-    /// Whether a file of this revision is meant.
+    /// Whether it matches this revision.
     pub fn is(&self, revision: &Revision) -> bool {
         match (&self.0, &revision.0) {
             (None, None) => true,
@@ -56,7 +56,7 @@ impl Expected {
         }
     }
 
-    /// Whether a file that does not exist is meant.
+    /// Whether it stands for a missing file.
     pub fn is_none(&self) -> bool {
         self.0.is_none()
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Expected {
     }
 }
 
-/// Finds out the revision of what is written through it.
+/// A writer that computes the revision of what is written through it.
 pub struct Hashing<'a> {
     out: &'a mut dyn Write,
     hash: Sha256,

@@ -1,17 +1,17 @@
-//! Sandboxes of AI clients: which one a command runs in, and the setting that lets it write among the locks.
+//! Sandboxes of AI clients: which one a command runs in, and the setting that allows it to write in the lock directory.
 
 use crate::settings::{Sandbox, Settings};
 use memlatch_os::paths::shown;
 use std::{io, path::Path};
 
-/// What to do where the lock folder cannot be written. `None` if that is not why something failed.
+/// What to do where the lock directory cannot be written. `None` if that is not why something failed.
 pub fn advice(path: &Path, error: &io::Error, settings: &Settings) -> Option<String> {
     let is_shut = matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem)
         || settings.sandbox().is_some() && error.kind() == io::ErrorKind::PermissionDenied;
     is_shut.then(|| remedy(path, settings))
 }
 
-/// The setting by which a sandboxed command may write in the base folder of a path in the lock folder.
+/// The setting by which a sandboxed command may write in the base directory of a path in the lock directory.
 fn remedy(path: &Path, settings: &Settings) -> String {
     let folder = settings.lock_folder().ok().filter(|folder| path.starts_with(folder) || folder.starts_with(path));
     let base = shown(folder.as_deref().and_then(Path::parent).unwrap_or(path));

@@ -1,11 +1,11 @@
-//! JSON Schema: what a document has to look like before it is written.
+//! JSON Schema: checking a document before it is written.
 //!
-//! A schema is whole in itself: nothing is fetched from the network or read from other files. Without the feature
+//! A schema is self-contained: nothing is fetched from the network or read from other files. Without the feature
 //! `schema` there is none, and the command line does not offer the option.
 //!
 //! # Limitations
 //!
-//! Numbers are compared as what most programs read: 64-bit integers, or else the nearest double. What is beyond a double
+//! Numbers are compared as most programs read them: as 64-bit integers, or else as the nearest double. A number beyond the range of doubles
 //! counts as the largest one.
 
 use crate::{document::DocumentError, value::Value};
@@ -55,7 +55,7 @@ pub struct Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "does not fit the schema '{}'; the file is as it was", shown(&self.file))?;
+        write!(f, "does not conform to the schema '{}'; the file is as it was", shown(&self.file))?;
         for place in &self.places {
             write!(f, "\n  {place}")?;
         }
@@ -118,11 +118,11 @@ mod imp {
         use memlatch_schema::Unusable::{Dangling, Elsewhere, Wrong};
         match error {
             Elsewhere(uri) => format!(
-                "refers to '{}', and nothing outside the file is read; copy that schema into it, and refer to it by '#/$defs/NAME'",
+                "refers to '{}', but only this file is read; copy that schema into it, and refer to it by '#/$defs/NAME'",
                 visible(uri)
             ),
-            Dangling(reason) => format!("is no valid JSON Schema: {}", visible(reason)),
-            Wrong(place) => format!("is no valid JSON Schema: {}", told(place)),
+            Dangling(reason) => format!("is not a valid JSON Schema: {}", visible(reason)),
+            Wrong(place) => format!("is not a valid JSON Schema: {}", told(place)),
         }
     }
 

@@ -1,8 +1,8 @@
-//! What this process was started with: the variables of its environment and the words of its command line, read once.
+//! The environment variables and the command line of this process, read once.
 //!
-//! The value is handed on, so what a command goes by is seen in its arguments. Unset and empty are the same, as in the
-//! shell's `${NAME:-default}`. A variable is parsed when it is asked for: what is wrong with one that a command has no use
-//! for does not keep it from its work.
+//! The value is passed on, so that the arguments of a command show what it depends on. Unset and empty are the same, as in the
+//! shell's `${NAME:-default}`. A variable is parsed when it is used: an invalid variable does not stop a command that does
+//! not use it.
 
 use crate::{
     document::colors::Colors,
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-/// A variable, or the option that overrides it, whose value means nothing.
+/// An invalid value of a variable, or of the option that overrides it.
 #[derive(Debug)]
 pub struct Error(String);
 
@@ -30,7 +30,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The variable by which `with` tells its command, and what that starts, which holds they work under.
+/// The variable by which `with` passes to its command the tokens of the holds that the command works under.
 pub const INSIDE: &str = "MEMLATCH_INSIDE";
 
 /// A sandbox in which an AI client runs commands.
@@ -73,7 +73,7 @@ impl Settings {
         self.words.first().map(Path::new)
     }
 
-    /// Where locks lie: `$AICONFIG_PATH/.locks`, or `~/aiconfig/.locks`.
+    /// The lock directory: `$AICONFIG_PATH/.locks`, or `~/aiconfig/.locks`.
     pub fn lock_folder(&self) -> Result<PathBuf, Error> {
         let base = match (self.base_folder(), self.home()) {
             (Some(base), _) => base.to_owned(),
@@ -83,16 +83,16 @@ impl Settings {
             }
         };
         if base.is_relative() {
-            // It would be another one in each working directory, and exclude nobody.
+            // It would be a different one in each working directory, and exclude nobody.
             return Err(Error(format!(
-                "AICONFIG_PATH is '{}', a relative path, which means another place in each directory; give the whole path",
+                "AICONFIG_PATH is '{}', a relative path, which means a different place in each working directory; give an absolute path",
                 shown(&base)
             )));
         }
         Ok(base.join(".locks"))
     }
 
-    /// The base folder as it is written in `AICONFIG_PATH`.
+    /// The base directory as it is written in `AICONFIG_PATH`.
     pub fn base_folder(&self) -> Option<&Path> {
         self.value("AICONFIG_PATH").map(Path::new)
     }
@@ -102,13 +102,13 @@ impl Settings {
         self.seconds_in("LOCK_TIMEOUT", 30.0)
     }
 
-    /// The longest time between two looks: `LOCK_RETRY` in seconds, 0.1 by default.
+    /// The longest interval between two checks: `LOCK_RETRY` in seconds, 0.1 by default.
     pub fn lock_retry(&self) -> Result<Duration, Error> {
-        // Zero would look without a pause.
+        // Zero would poll without a pause.
         Ok(self.seconds_in("LOCK_RETRY", 0.1)?.max(Duration::from_millis(1)))
     }
 
-    /// How to wait for a lock, as far as the environment says.
+    /// How to wait for a lock, according to the environment.
     pub fn wait(&self) -> Result<Wait, Error> {
         Ok(Wait { timeout: self.lock_timeout()?, retry: self.lock_retry()? })
     }
@@ -119,12 +119,12 @@ impl Settings {
         tokens.to_string_lossy().split(',').filter(|token| !token.is_empty()).map(str::to_owned).collect()
     }
 
-    /// The process that owns what `acquire` takes: `LOCK_OWNER`.
+    /// The owner of the lease that `acquire` takes: `LOCK_OWNER`.
     pub fn lock_owner(&self) -> Result<Option<Owner>, Error> {
         self.value("LOCK_OWNER").map(|text| owner("LOCK_OWNER", &text.to_string_lossy())).transpose()
     }
 
-    /// The sandbox that this command runs in, as far as the environment tells.
+    /// The sandbox that this command runs in, if the environment shows it.
     pub fn sandbox(&self) -> Option<Sandbox> {
         let is_set = |name| self.value(name).is_some();
         // Codex sets the first two within its sandbox only, on Linux, and the last on macOS.
@@ -137,7 +137,7 @@ impl Settings {
         }
     }
 
-    /// Whether to tell each step: `LOCK_DEBUG` is 1.
+    /// Whether to print each step: `LOCK_DEBUG` is 1.
     pub fn lock_debug(&self) -> Result<bool, Error> {
         match self.value("LOCK_DEBUG").map(OsStr::to_string_lossy).as_deref() {
             None | Some("0") => Ok(false),
@@ -146,12 +146,12 @@ impl Settings {
         }
     }
 
-    /// Whether a terminal is to be written to in colour. Not if `NO_COLOR` is set to anything, see no-color.org.
+    /// Whether to use colour on a terminal. Not if `NO_COLOR` has any value, see no-color.org.
     pub fn wants_color(&self) -> bool {
         self.value("NO_COLOR").is_none() && self.terminal_is_able()
     }
 
-    /// Whether the terminal understands more than lines of text, as far as `TERM` tells.
+    /// Whether the terminal supports more than lines of text, according to `TERM`.
     pub fn terminal_is_able(&self) -> bool {
         self.value("TERM").is_none_or(|term| term != "dumb")
     }
@@ -167,30 +167,30 @@ impl Settings {
         })
     }
 
-    /// What a filter of the user's own may see of the machine. `$ENV` is what the language makes of the environment, and
-    /// only where a filter asks for it.
+    /// What a filter of the user can reach on the machine. The language makes `$ENV` from the environment,
+    /// only if a filter uses it.
     pub fn access(&self) -> Access {
         Access { environment: Environment::OfProcess, home: self.home().map(Path::to_owned), files: true }
     }
 
-    /// The file of a knowledge graph: `MEMORY_FILE_PATH`, as the reference memory server has it.
+    /// The file of a knowledge graph: `MEMORY_FILE_PATH`, as in the reference memory server.
     pub fn graph_file(&self) -> Option<&Path> {
         self.value("MEMORY_FILE_PATH").map(Path::new)
     }
 
-    /// What a command needs that is run for a client of `mcp`. A filter sees no more than this of the environment.
+    /// The environment of a command that runs for a client of `mcp`. Its filter can reach none of it.
     pub fn of_commands(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
         let names = ["HOME", "AICONFIG_PATH", "LOCK_TIMEOUT", "LOCK_RETRY", "LOCK_DEBUG", "TZ", INSIDE];
         // An empty TZ means UTC, an unset one the system's own zone.
         names.into_iter().filter_map(|name| Some((name, self.raw(name)?)))
     }
 
-    /// Where the system looks for commands: `PATH`.
+    /// The directories with commands: `PATH`.
     pub fn search_path(&self) -> Vec<PathBuf> {
         self.value("PATH").map(|path| env::split_paths(path).collect()).unwrap_or_default()
     }
 
-    /// The user's own folder: `HOME`.
+    /// The home directory: `HOME`.
     pub fn home(&self) -> Option<&Path> {
         self.value("HOME").map(Path::new)
     }
@@ -210,7 +210,7 @@ impl Settings {
 
 /// Reads the owner of a lease; `source` names the variable or option in the message.
 pub fn owner(source: &str, text: &str) -> Result<Owner, Error> {
-    let wrong = |_| Error(format!("{source} is '{text}'; give a process number, or the word client for an AI client"));
+    let wrong = |_| Error(format!("{source} is '{text}'; give a PID, or the word client for the AI client"));
     if text == "client" { Ok(Owner::Client) } else { text.parse().map(Owner::Process).map_err(wrong) }
 }
 

@@ -1,8 +1,8 @@
-//! What a command tells before it has an outcome, and whom it tells.
+//! What a command reports before it has an outcome, and where it goes.
 //!
-//! Only what cannot wait goes this way: the steps of a lock and the waiting for it, while somebody waits; notes on what
-//! was done on the way to an outcome that may never come; values as a filter makes them, of which there may be no end; a
-//! picture that is drawn again and again; and the messages of a protocol.
+//! Only reports that cannot wait go this way: the steps of a lock and of waiting for it; notes on what
+//! was done on the way to an outcome that may never come; the outputs of a filter, which may never end; a
+//! table that is redrawn repeatedly; and the messages of a protocol.
 
 use crate::{
     failure::Failure,
@@ -14,58 +14,58 @@ use crate::{
 use memlatch_jq::value::Value;
 use std::{ffi::OsString, fmt, ops::ControlFlow, path::Path};
 
-/// Whoever hears what a command tells on its way.
+/// A receiver of what a command reports while it runs.
 pub trait Sink: Observer + Sync {
-    /// The one who is told the steps of a lock.
+    /// The receiver of the steps of a lock.
     fn observer(&self) -> &dyn Observer;
 
-    /// Tells what was done on the way.
+    /// Reports something that was done on the way.
     fn note(&self, note: Note<'_>);
 
-    /// Prints values while `make` hands them over, one after another, until it has no more or is told to stop.
+    /// Prints the values that `make` passes on, one after another, until there are no more or it is told to stop.
     ///
     /// # Errors
     ///
-    /// The values cannot be printed. What was handed over before has been.
+    /// A value cannot be printed; the values before it have been.
     fn values(&self, style: OutputStyle, make: Maker<'_>) -> Result<(), Failure>;
 
-    /// Draws the locks again and again, as `look` finds them, until a signal comes. Gives its number, if it was not the one
-    /// by which people end such a thing.
+    /// Draws the locks repeatedly, as `look` finds them, until a signal arrives. Returns its number, unless it was the one
+    /// by which users end such a display.
     fn watch(&self, look: &mut dyn FnMut() -> Result<Locks, Failure>) -> Result<Option<i32>, Failure>;
 
     /// Sends one message of a protocol, whole and at once.
     fn message(&self, message: &dyn fmt::Display) -> Result<(), Failure>;
 
-    /// Tells a failure right before the process ends in the middle of its work.
+    /// Reports a failure right before the process exits in the middle of its work.
     fn last_words(&self, failure: &Failure);
 }
 
-/// Makes values, and hands each to the function that it is given.
+/// Produces values and passes each to the given function.
 pub type Maker<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&Value) -> ControlFlow<()>);
 
 /// One thing that was found or done on the way.
 pub enum Note<'a> {
     /// A command is about to run under locks.
     Executing(&'a [OsString]),
-    /// A lock could not be given back in the usual way.
+    /// A lock could not be released in the usual way.
     NotGivenBack(&'a lock::Error),
-    /// A folder for the file was not there.
+    /// A missing directory for the file was made.
     MadeFolder(&'a Path),
-    /// The old file had so many other names (hard links), and they keep its content.
+    /// The old file had this many other names (hard links), which keep its content.
     OtherNames { file: &'a Path, count: u64 },
-    /// The last line, which a crash had cut off, was taken out.
+    /// The last line, which a crash had cut off, was removed.
     Mended { file: &'a Path, torn: &'a [u8] },
     /// The last line of this text is cut off, and was not read.
     TornLine(&'a str),
-    /// A backup that was put back is still in the row.
+    /// A restored backup could not be removed from the row.
     GapLeft(&'a replace::Error),
     /// The smallest difference between documents was not found in time.
     SearchGivenUp,
     /// One of three documents is not JSON, so git merges them.
     MergedByLines,
-    /// What stood in the place of a link was renamed.
+    /// A file in the place of a link was renamed.
     Kept { file: &'a Path, as_file: &'a Path },
-    /// A lock is held in this folder, for another machine to try.
+    /// A lock is held in this directory, for another machine to try.
     Holding(&'a Path),
     /// Locks were seen to exclude between this machine and a host.
     Proven { host: &'a str, mount: &'a str },

@@ -1,4 +1,4 @@
-//! What clap has found, by the names of options. An option that clap was not told of was not given.
+//! The values that clap has parsed, by option name. An option that was not defined for clap was not given.
 
 use crate::failure::Failure;
 use clap::{
@@ -7,7 +7,7 @@ use clap::{
 };
 use std::{ffi::OsString, path::Path};
 
-/// Where an option stands that is counted. clap gives one that is not there a value, and that a place.
+/// The position of a counted option. clap gives a missing one a default value, and that a position.
 pub fn occurrences(matches: &ArgMatches, name: &str) -> Vec<usize> {
     if value(matches, name).unwrap_or(0_u8) == 0 { Vec::new() } else { places(matches, name) }
 }

@@ -1,4 +1,4 @@
-//! The commands of memlatch itself: what clap finds in their command lines → what they ask for.
+//! The commands of memlatch itself: parsed command lines → requests.
 
 use super::{
     definitions::{Options, definition},
@@ -15,7 +15,7 @@ use clap::ArgMatches;
 use memlatch_merge::{Decision, Rules, Side};
 use std::ffi::OsString;
 
-/// What one process of memlatch asks another for.
+/// Requests from one memlatch process to another.
 pub fn between_processes(words: &[OsString]) -> Option<Request> {
     match words {
         [doctor, second, file] if doctor == "doctor" && second == SECOND_PROCESS => {

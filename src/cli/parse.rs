@@ -1,4 +1,4 @@
-//! What clap finds in a command line → what it asks for: words to their meaning, options to types.
+//! Parsed command lines → requests: arguments to their meaning, options to types.
 
 use super::{
     definitions::{OWN_SCHEMA, Options, definition},
@@ -23,7 +23,7 @@ use crate::{
 use clap::ArgMatches;
 use std::{borrow::Cow, ffi::OsString, mem::ManuallyDrop, path::Path, time::Duration};
 
-/// Finds out what a command line asks for.
+/// Parses a command line into a request.
 pub fn parse(call: Call<'_>, settings: &Settings) -> Result<Request, Failure> {
     if let (None, Some(request)) = (call.tool, own::between_processes(call.words)) {
         return Ok(request);
@@ -36,7 +36,7 @@ pub fn parse(call: Call<'_>, settings: &Settings) -> Result<Request, Failure> {
         Some(Tool::MemoryRead | Tool::MemoryUpdate) => mark_filters(call.tool, call.words),
         _ => Cow::Borrowed(call.words),
     };
-    // What is wrong with a command line, only the whole definition can say.
+    // Only the complete definition can explain what is wrong with a command line.
     let matches = match find(call.tool, Options::In(&words), &words).or_else(|_| find(call.tool, Options::All, &words))
     {
         Ok(matches) => matches,
@@ -58,8 +58,8 @@ fn request(tool: Option<Tool>, matches: &ArgMatches, settings: &Settings) -> Res
     }
 }
 
-/// Neither the definition nor what was found by it is ever dropped: to take them apart costs a tenth of a small update's
-/// instructions, and the process is over soon.
+/// Neither the definition nor the matches are ever dropped: freeing them costs a tenth of a small update's
+/// instructions, and the process exits soon.
 fn find(tool: Option<Tool>, options: Options<'_>, words: &[OsString]) -> Result<ManuallyDrop<ArgMatches>, clap::Error> {
     let mut definition = ManuallyDrop::new(definition(tool, options).no_binary_name(true));
     definition.try_get_matches_from_mut(words).map(ManuallyDrop::new)
@@ -71,8 +71,8 @@ fn complaint(error: &clap::Error) -> String {
     text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
 }
 
-/// What to say of `--backup 3`: the option may stand alone, so the number behind a blank is a word of its own, and whatever
-/// is wrong with the command line comes from that.
+/// The error for `--backup 3`: the value of the option is optional, so the number after a blank is a separate argument, and whatever
+/// is wrong with the command line is a consequence of that.
 fn or_detached_number(words: &[OsString], failure: Failure) -> Failure {
     let mut pairs = words.windows(2).take_while(|pair| pair[0] != "--");
     let detached = pairs.find(|pair| {
@@ -127,13 +127,13 @@ fn file_lock_request(matches: &ArgMatches, settings: &Settings) -> Result<Reques
     })
 }
 
-/// Refuses options of which only one can be meant. clap could tell as well, but it is told of the options that are
-/// mentioned alone.
+/// Refuses options that cannot be used together. clap could do that too, but it knows only the options that are
+/// mentioned.
 fn only_one_of(matches: &ArgMatches, options: &[&str]) -> Result<(), Failure> {
     let mut given = options.iter().filter(|option| is_given(matches, option));
     match (given.next(), given.next()) {
         (Some(one), Some(other)) => {
-            Err(Failure::usage(format!("--{one} and --{other} cannot both be meant; leave one of them out")))
+            Err(Failure::usage(format!("--{one} and --{other} cannot be used together; leave one of them out")))
         }
         _ => Ok(()),
     }
@@ -141,7 +141,7 @@ fn only_one_of(matches: &ArgMatches, options: &[&str]) -> Result<(), Failure> {
 
 /// Marks where the command of `with` begins, in the form without `--`: behind the first file.
 ///
-/// Everything behind that mark belongs to the command, whatever it looks like.
+/// Everything after that mark belongs to the command.
 fn mark_command(words: &[OsString]) -> Cow<'_, [OsString]> {
     if words.first().is_none_or(|word| word != "with") || words.iter().any(|word| word == "--") {
         return Cow::Borrowed(words);
@@ -166,7 +166,7 @@ fn mark_command(words: &[OsString]) -> Cow<'_, [OsString]> {
     Cow::Owned(words)
 }
 
-/// The options that only a filter can heed.
+/// The options that only make sense with a filter.
 const OF_FILTERS: [&str; 8] =
     ["arg", "argjson", "slurpfile", "rawfile", "args", "jsonargs", "library-path", "eval-timeout"];
 
@@ -174,7 +174,7 @@ fn refuse_filter_options(matches: &ArgMatches) -> Result<(), Failure> {
     match OF_FILTERS.into_iter().find(|option| is_given(matches, option)) {
         None => Ok(()),
         Some(option) => {
-            Err(Failure::usage(format!("--{option} is about a filter, and --function works without one; leave it out")))
+            Err(Failure::usage(format!("--{option} needs a filter, and --function runs without one; leave it out")))
         }
     }
 }
@@ -235,13 +235,13 @@ fn read_request(matches: &ArgMatches, settings: &Settings) -> Result<Read, Failu
         null: flag(matches, "null-input"),
     };
     if input.raw && input.stream {
-        return Err(Failure::usage("--raw-input and --stream cannot both be meant; leave one of them out"));
+        return Err(Failure::usage("--raw-input and --stream cannot be used together; leave one of them out"));
     }
     let status_from_output = flag(matches, "exit-status");
     let with_revision = flag(matches, "with-revision");
     if with_revision && (files.len() > 1 || input != InputMode::default()) {
         return Err(Failure::usage(
-            "--with-revision is about one file and its whole content; leave out other files and input options",
+            "--with-revision works with one file and its whole content; leave out other files and input options",
         ));
     }
     let is_asked_for_more = OutputStyle { layout: Layout::default(), ..style } != OutputStyle::default()
@@ -252,12 +252,12 @@ fn read_request(matches: &ArgMatches, settings: &Settings) -> Result<Read, Failu
     let show = match (filter, flag(matches, "raw"), flag(matches, "revision")) {
         (None, false, true) => Show::Revision,
         (Some(_), _, true) => {
-            return Err(Failure::usage("--revision prints the revision alone; with a filter say --with-revision"));
+            return Err(Failure::usage("--revision prints only the revision; with a filter use --with-revision"));
         }
         (None, true, _) => Show::Bytes,
         (Some(_), true, _) => {
             return Err(Failure::usage(
-                "--raw prints the file's bytes and takes no filter; for strings without quotes say -r",
+                "--raw prints the file's bytes and takes no filter; for strings without quotes use -r",
             ));
         }
         (None, false, false) if !is_asked_for_more => Show::Content(style),

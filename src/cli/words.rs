@@ -1,4 +1,4 @@
-//! The positional words of the tools that take a filter: file, filter, more files, values of `$ARGS`.
+//! The positional arguments of the tools that take a filter: file, filter, more files, values of `$ARGS`.
 
 use super::{
     definitions::{Options, definition},
@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The positional words by their meaning.
+/// The positional arguments by their meaning.
 pub struct Words {
     pub file: PathBuf,
     pub filter: Option<String>,
@@ -21,7 +21,7 @@ pub struct Words {
     pub positional: Vec<Positional>,
 }
 
-/// The first word is the file, the next the filter if one is expected, and the others belong to the `--args` or
+/// The first argument is the file, the next the filter if one is expected, and the others belong to the `--args` or
 /// `--jsonargs` before them. Before those, they are more files, where several can be read.
 pub fn sort_words(matches: &ArgMatches, filters: usize, takes_more_files: bool) -> Result<Words, Failure> {
     let words: Vec<OsString> = many(matches, "words");
@@ -46,7 +46,7 @@ pub fn sort_words(matches: &ArgMatches, filters: usize, takes_more_files: bool) 
         positional.push(match (last(&strings), last(&values)) {
             (None, None) => {
                 return Err(Failure::usage(format!(
-                    "unexpected word '{word}': one file and one filter are all that is taken; quote a filter with blanks, and put --args before words for $ARGS"
+                    "unexpected argument '{word}': expected one file and one filter; quote a filter that contains blanks, and put --args before arguments for $ARGS"
                 )));
             }
             (string, value) if string > value => Positional::Text(word),
@@ -56,7 +56,7 @@ pub fn sort_words(matches: &ArgMatches, filters: usize, takes_more_files: bool) 
     Ok(Words { file: file.into(), filter, more_files, positional })
 }
 
-/// Stands before a filter that begins with a dash; no argument can hold it.
+/// Marks a filter that begins with a dash; no argument can contain it.
 const MARK: char = '\0';
 
 /// Marks words such as `-.count` and `-1`, which are filters, and which clap would take for options. No option's letter is
@@ -101,7 +101,7 @@ fn unmarked(word: String) -> String {
     word.strip_prefix(MARK).map(str::to_owned).unwrap_or(word)
 }
 
-/// Refuses a filter in the place of the file, which would be told as a mistake in the filter.
+/// Refuses a filter in the place of the file, which would otherwise be reported as an error in the filter.
 fn refuse_swapped(file: &OsStr, filter: &str) -> Result<(), Failure> {
     let is_json = |path: &Path| Form::of(path) != Form::Sequence;
     let (first, second) = (Path::new(file), Path::new(filter));

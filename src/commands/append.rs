@@ -1,4 +1,4 @@
-//! `memory-update --append`: lines for a file of JSON Lines, added at its end under its lock. The rest is not written anew.
+//! `memory-update --append`: lines for a file of JSON Lines, added at its end under its lock. The rest is not written again.
 
 use super::{
     Context, condition, filtering, form::Form, give_back, lock_folder, missing, own_command, refuse_special, resolve,
@@ -18,14 +18,14 @@ use crate::{
 use memlatch_os::paths::shown;
 use std::{cell::RefCell, ops::ControlFlow};
 
-/// What to do about a file that is not there.
-const START_IT: &str = "--create starts it without a line";
+/// The advice for a missing file.
+const START_IT: &str = "--create makes it without lines";
 
 /// Adds the outputs of the filter, which runs on null, as one line each.
 pub fn run(request: &Update, filter: &FilterSpec, context: Context<'_>) -> Result<Outcome, Failure> {
     if Form::of(&request.file) != Form::Lines {
         return Err(Failure::usage(format!(
-            "--append adds lines to *.jsonl and *.ndjson, and '{}' is neither; to a list in a document: '.LIST += [VALUE]'",
+            "--append works with *.jsonl and *.ndjson, and '{}' is neither; to append to an array in a document: '.LIST += [VALUE]'",
             shown(&request.file)
         )));
     }
@@ -74,7 +74,7 @@ pub fn run(request: &Update, filter: &FilterSpec, context: Context<'_>) -> Resul
     }))
 }
 
-/// Adds the lines to a file that is there. What a crash has left of a line goes first.
+/// Appends the lines to an existing file, after removing an unfinished last line.
 fn add(
     file: Appending<'_>,
     new: &[u8],
@@ -97,7 +97,7 @@ fn add(
     Ok(())
 }
 
-/// The lines that the filter gives.
+/// The filter's outputs as lines.
 pub fn new_lines(request: &Update, filter: &FilterSpec, rule: &Rule, context: Context<'_>) -> Result<Vec<u8>, Failure> {
     let filter = filtering::prepare(filter, InputName::default())?;
     let text = RefCell::new(Vec::new());
@@ -120,12 +120,12 @@ pub fn new_lines(request: &Update, filter: &FilterSpec, rule: &Rule, context: Co
     failed.into_inner()?;
     let text = text.into_inner();
     if text.is_empty() {
-        return Err(Failure::failed("the filter gives no output, so there is no line to append"));
+        return Err(Failure::failed("the filter has no output, so there is no line to append"));
     }
     Ok(text)
 }
 
-/// What the file would hold.
+/// The content that the file would have.
 pub fn after(old: Option<&[u8]>, seed: Option<&[u8]>, new: &[u8]) -> Vec<u8> {
     let kept = old.map(|old| &old[..Form::Lines.whole(old)]).or(seed).unwrap_or_default();
     let end: &[u8] = if kept.is_empty() || kept.ends_with(b"\n") { b"" } else { b"\n" };

@@ -1,4 +1,4 @@
-//! `atomic-write`: new content for a file, all of it or nothing.
+//! `atomic-write`: new content for a file, completely or not at all.
 
 use super::{
     Context,
@@ -24,7 +24,7 @@ use std::io::{self, Read};
 /// Writes the file.
 pub fn run(request: &request::Write, context: Context<'_>) -> Result<Outcome, Failure> {
     match request.schema {
-        // A schema goes as deep as the document.
+        // Checking a schema recurses as deep as the document.
         Some(_) => filter::on_large_stack(|| write(request, context)).map_err(no_stack)?,
         None => write(request, context),
     }
@@ -44,7 +44,7 @@ fn write(request: &request::Write, context: Context<'_>) -> Result<Outcome, Fail
         let current = match &request.condition {
             Condition::Any => None,
             Condition::Revision(_) | Condition::Base(_) => {
-                // What the name stands for now, on a file server too. Without a directory there is no file either.
+                // Opened freshly, so that a file server looks the name up again. Without the directory there is no file either.
                 let _directory = Fresh::around(&target.path);
                 condition::current(&target)?
             }
@@ -81,7 +81,7 @@ fn write(request: &request::Write, context: Context<'_>) -> Result<Outcome, Fail
     Ok(Outcome::Written(Written { file: target.given, deed, revision, as_json }))
 }
 
-/// The new content, with what others have made of its base since.
+/// The new content, merged with the changes of others since its base.
 pub fn with_theirs(
     request: &request::Write,
     content: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Conditional writes: only over the content that the writer has read, or merged with what others made of it.
+//! Conditional writes: only over the content that the writer has read, or merged with the changes of others.
 
 use super::{Context, form::Form, unreadable};
 use crate::{
@@ -17,7 +17,7 @@ use memlatch_merge::{Rules, merge};
 use memlatch_os::paths::shown;
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
-/// What the target holds. Called under its lock, so it stays so.
+/// The content of the target. Called under its lock, so that it cannot change.
 pub fn current(target: &Target) -> Result<Option<Vec<u8>>, Failure> {
     match fs::read(&target.path) {
         Ok(content) => Ok(Some(content)),
@@ -26,7 +26,7 @@ pub fn current(target: &Target) -> Result<Option<Vec<u8>>, Failure> {
     }
 }
 
-/// Refuses to go on if the target is not at the revision that the writer has read.
+/// Refuses the write if the target does not have the revision that the writer has read.
 pub fn check(expected: &Expected, current: Option<&[u8]>, target: &Target, answer: Answer) -> Result<(), Failure> {
     let now = Revision::of(current);
     if expected.is(&now) {
@@ -49,15 +49,15 @@ fn refused(target: &Target, answer: Answer, cause: Cause) -> Failure {
     Stale { file: target.given.clone(), cause, as_json: answer == Answer::Json }.into()
 }
 
-/// What a write over a base comes to.
+/// The result of a write with a base.
 pub enum Combined {
     /// Nobody else has written since.
     Untouched,
-    /// The writer's content and that of others, put together; with the number of their changes.
+    /// The writer's content merged with the changes of others, and their number.
     Merged { document: Value, layout: Layout, kept: usize },
 }
 
-/// Puts the new content together with what others have made of the base since.
+/// Merges the new content with the changes of others since the base.
 pub fn merged(
     base: &Base,
     new: &[u8],
@@ -104,7 +104,7 @@ fn base_content(base: &Base, current: Option<&[u8]>, target: &Target, answer: An
         return Ok(content.to_vec());
     }
     for backup in replace::backups(&target.given)? {
-        // One that cannot be read is none, and the next may be the one.
+        // A backup that cannot be read is skipped; the next may be the base.
         let content = fs::read(&backup.path).ok();
         if let Some(content) = content.filter(|content| expected.is(&Revision::of(Some(content)))) {
             return Ok(content);
@@ -138,7 +138,7 @@ pub fn layout_of(text: &[u8]) -> Layout {
     }
 }
 
-/// Reads the base of a write: a file, or a revision. A file of that name comes first.
+/// Parses the base of a write: a file or a revision. If a file of that name exists, it is the file.
 pub fn base(text: std::ffi::OsString) -> Result<Base, Failure> {
     let path = Path::new(&text);
     if path.exists() {

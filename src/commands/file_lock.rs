@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// Takes a lease.
 ///
-/// With both output streams closed off, nobody could learn the ID: then it only finds out whether the lock is free.
+/// If both output streams go to the null device, the ID could not be printed: then this only checks whether the lock is free.
 pub fn acquire(request: &Acquire, context: Context<'_>) -> Result<Outcome, Failure> {
     let folder = lock_folder(context)?;
     let target = resolve(&request.file)?;
@@ -36,14 +36,14 @@ pub fn acquire(request: &Acquire, context: Context<'_>) -> Result<Outcome, Failu
     Ok(Outcome::Acquired(Lease { id: target.id, guard }))
 }
 
-/// A lease that is taken in a sandbox or container belongs to a process that nobody outside of it can see, and often to one
-/// that ends with the command. Only a time limit ends such a lease for sure.
+/// The owner of a lease taken in a sandbox or container cannot be seen from outside, and often
+/// exits with the command. Only a time limit ends such a lease reliably.
 fn refuse_endless_lease_in_sandbox(request: &Acquire) -> Result<(), Failure> {
     if request.terms.ttl.is_some() || process::sees_all_processes() {
         return Ok(());
     }
     Err(Failure::failed(format!(
-        "a lease needs --ttl here: this is a PID namespace of its own, as of a sandbox or container, and nobody outside could \
+        "a lease needs --ttl here: this is a PID namespace of its own, as in a sandbox or container, and from outside nobody could \
          tell when its owner has ended; add --ttl SECS, or run the work as one command: file-lock with {} -- COMMAND",
         quoted(&request.file)
     )))
@@ -63,9 +63,9 @@ pub fn release(request: &Release, context: Context<'_>) -> Result<Outcome, Failu
     Ok(Outcome::Released(Released { target }))
 }
 
-/// Finds out whether a file is locked.
+/// Checks whether a file is locked.
 ///
-/// Its statuses 0 and 1 are answers, so what fails here is reported as 2.
+/// The statuses 0 and 1 are answers, so a failure has status 2.
 pub fn status(file: &Path, as_json: bool, context: Context<'_>) -> Result<Outcome, Failure> {
     look(file, as_json, context).map(Outcome::Status).map_err(|failure| match failure.kind {
         Kind::Failed => Failure { kind: Kind::Usage, ..failure },
@@ -81,7 +81,7 @@ fn look(file: &Path, as_json: bool, context: Context<'_>) -> Result<Status, Fail
     Ok(Status { target: target.path, revision, lock, as_json })
 }
 
-/// The revision of the target, if it can be read. What is no plain file has none.
+/// The revision of the target, if it is a plain file that can be read.
 fn revision_of(target: &Target) -> Option<Revision> {
     match std::fs::metadata(&target.path) {
         Ok(facts) if facts.is_file() => std::fs::read(&target.path).ok().map(|content| Revision::of(Some(&content))),

@@ -1,4 +1,4 @@
-//! A filter made ready to run: its text, its variables, its modules.
+//! A filter prepared to run: its text, its variables, its modules.
 
 use crate::{
     document,
@@ -39,7 +39,7 @@ pub fn prepare(spec: &FilterSpec, input_name: InputName) -> Result<Ready, Failur
 impl Ready {
     /// Runs the filter and hands each output to `each`.
     ///
-    /// If that takes longer than the user allows, `give_up` is called and the process ends: nothing stops a filter from
+    /// If that takes longer than the user allows, `give_up` is called and the process exits, because a filter cannot be stopped from
     /// outside.
     pub fn run(
         self,
@@ -65,19 +65,19 @@ impl Ready {
         })?;
         match (outputs, only) {
             (1, Some(output)) => Ok(output),
-            (0, _) => Err(Failure::failed("the filter gives 0 outputs, and an update needs exactly one")),
+            (0, _) => Err(Failure::failed("the filter has 0 outputs, and an update needs exactly one")),
             (outputs, _) => Err(Failure::failed(format!(
-                "the filter gives {}{outputs} outputs, and an update needs exactly one; put them into an array: [FILTER]",
+                "the filter has {}{outputs} outputs, and an update needs exactly one; put them into an array: [FILTER]",
                 if outputs < MANY { "" } else { "at least " }
             ))),
         }
     }
 }
 
-/// A filter with so many outputs may well have no end of them.
+/// A filter with this many outputs may never end.
 const MANY: u64 = 1_000_000;
 
-/// What jq's `--stream` makes of documents: each leaf with its path, and where each array and object ends.
+/// Documents in the form of jq's `--stream`: each leaf with its path, and the end of each array and object.
 pub fn parts(documents: Vec<Value>) -> Result<Vec<Value>, Failure> {
     let stream = filter::compile(filter::Program {
         text: "tostream".to_owned(),

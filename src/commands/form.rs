@@ -1,4 +1,4 @@
-//! How the values of a file stand in it, which its name tells.
+//! The form of a file's content, which follows from its name.
 
 use crate::{
     document::{
@@ -18,7 +18,7 @@ use std::{
     path::Path,
 };
 
-/// How values stand in a text.
+/// How a text contains values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// One value: `*.json`.
@@ -44,7 +44,7 @@ impl Form {
         }
     }
 
-    /// How many bytes of a file's text count: all but a last line that a crash has cut off.
+    /// The number of bytes of a file's text without a last line that a crash has cut off.
     pub fn whole(self, text: &[u8]) -> usize {
         match self {
             Form::Lines => match lines::tail(text) {
@@ -66,14 +66,14 @@ impl Form {
         }
     }
 
-    /// What a missing file starts from. One of lines starts without any, unless it is told otherwise.
+    /// The content that a missing file starts from. A file of lines starts without any by default.
     pub fn seed(self, json: &str) -> Result<Value, Failure> {
         let json = if self == Form::Lines && json == DEFAULT_DOCUMENT { "[]" } else { json };
         let value = document::parse(json.as_bytes().to_vec())
             .map_err(|error| Failure::usage(format!("--create '{json}' is not JSON: {error}")))?;
         match self {
             Form::Lines if value.as_array().is_none() => Err(Failure::usage(format!(
-                "--create '{json}' is not a list; each line of the file is an element of one"
+                "--create '{json}' is not an array; each line of the file is one of its elements"
             ))),
             _ => Ok(value),
         }
@@ -83,7 +83,7 @@ impl Form {
     pub fn accept(self, value: &Value, file: &Path) -> Result<(), Failure> {
         if self == Form::Lines && value.as_array().is_none() {
             return Err(Failure::failed(format!(
-                "the new content for '{}' is not a list, and each line of the file is an element of one; put it into one: \
+                "the new content for '{}' is not an array, and each line of the file is one of its elements; put it into an array: \
                  [FILTER]",
                 shown(file)
             )));
@@ -105,16 +105,16 @@ impl Form {
     }
 }
 
-/// What the target holds is not JSON: where, and how to get back what it held.
+/// The error for a target that is not JSON: where, and how to restore an earlier content.
 pub fn damaged(target: &Target, error: &DocumentError) -> Failure {
     Failure::failed(format!("{}: {error}{}", shown(&target.given), way_back(target)))
 }
 
-/// How to get back what a damaged file held, if a backup has it.
+/// How to restore a damaged file, if a backup is valid.
 fn way_back(target: &Target) -> String {
     let newest = replace::backups(&target.given).ok().and_then(|backups| backups.into_iter().next());
     newest.map_or_else(String::new, |backup| {
         let (name, file, number) = (shown(&backup.path), quoted(&target.given), backup.number);
-        format!("; '{name}' holds an earlier content; to put it back: atomic-write {file} --restore={number}")
+        format!("; '{name}' holds an earlier content; to restore it: atomic-write {file} --restore={number}")
     })
 }

@@ -32,7 +32,7 @@ pub fn install(directory: Option<&Path>, context: Context<'_>) -> Result<Outcome
     Ok(Outcome::MergeDriver(MergeDriver { repository: top, set: Some((file, driver)) }))
 }
 
-/// Takes back what [`install`] did.
+/// Undoes what [`install`] did.
 pub fn remove(directory: Option<&Path>) -> Result<Outcome, Failure> {
     let top = top_of(directory)?;
     if git(&top, &["config", "--get", "merge.memlatch.driver"]).is_ok() {
@@ -49,7 +49,7 @@ pub fn remove(directory: Option<&Path>) -> Result<Outcome, Failure> {
     Ok(Outcome::MergeDriver(MergeDriver { repository: top, set: None }))
 }
 
-/// How the driver is called: by name where that is found, so that a moved binary is found as well.
+/// The command of the driver: by name if that is on the PATH, so that it still works after the binary has moved.
 fn program(context: Context<'_>) -> Result<String, Failure> {
     let own = own_program()?;
     let found =

@@ -1,4 +1,4 @@
-//! What a filter is run on: the values of one file or several, or of standard input, as lines, parts or one array.
+//! The inputs of a filter: the values of files or of standard input, as lines, parts or one array.
 
 use super::{
     filtering,
@@ -27,12 +27,12 @@ impl Text {
         self.target.as_ref().map_or(Form::Sequence, |target| Form::of(&target.given))
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub fn name(&self) -> String {
         self.target.as_ref().map_or_else(|| "standard input".to_owned(), |target| shown(&target.given))
     }
 
-    /// Whether the last line is not whole, and so is left out.
+    /// Whether the last line is unfinished, and so left out.
     pub fn is_torn(&self) -> bool {
         self.form().whole(&self.bytes) < self.bytes.len()
     }
@@ -40,7 +40,7 @@ impl Text {
     /// The values in the text.
     ///
     /// # Errors
-    /// The text is not JSON; the message says where, and how to get back what the file held.
+    /// The text is not JSON; the message says where, and how to restore an earlier content.
     pub fn values(self) -> Result<Vec<Value>, Failure> {
         let form = self.form();
         let Text { target, mut bytes } = self;

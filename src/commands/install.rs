@@ -15,12 +15,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What stands where a link is to go.
+/// What is at the place of a link.
 enum Place {
     Empty,
     /// A link to a memlatch.
     OurLink,
-    /// The very file that the links are to lead to: a link in its place would lead to itself.
+    /// The binary itself: a link in its place would lead to itself.
     Binary,
     Foreign,
 }
@@ -30,7 +30,7 @@ enum Place {
 pub const USUAL_PLACE: &str = ".local/bin";
 
 /// Puts the links into `folder`, or into the usual place. Looks at all places first, so that nothing has changed if one is
-/// taken.
+/// occupied.
 pub fn run(folder: Option<&Path>, force: bool, context: Context<'_>) -> Result<Outcome, Failure> {
     let usual = match folder {
         Some(_) => None,
@@ -60,7 +60,7 @@ pub fn run(folder: Option<&Path>, force: bool, context: Context<'_>) -> Result<O
     for link in &foreign {
         refuse_overwriting(&original(link))?;
     }
-    fs::create_dir_all(folder).map_err(cannot("make the folder", folder))?;
+    fs::create_dir_all(folder).map_err(cannot("make the directory", folder))?;
     for link in &foreign {
         let kept = original(link);
         fs::rename(link, &kept).map_err(cannot("rename", link))?;

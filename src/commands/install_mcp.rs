@@ -21,8 +21,10 @@ use std::{
 
 /// Writes the entry into the client's own file, or prints it.
 pub fn run(client: Client, print: bool, context: Context<'_>) -> Result<Outcome, Failure> {
-    let home =
-        context.settings.home().ok_or_else(|| Failure::usage("HOME is not set, and the client's file is there"))?;
+    let home = context
+        .settings
+        .home()
+        .ok_or_else(|| Failure::usage("HOME is not set, so the client's file cannot be found"))?;
     let file = client.file(home);
     let program = program(context.settings)?;
     let base = context.settings.base_folder();
@@ -40,7 +42,7 @@ pub fn run(client: Client, print: bool, context: Context<'_>) -> Result<Outcome,
     Ok(Outcome::ServerEntry(ServerEntry { client, file, state }))
 }
 
-/// What the client's file has to hold, as people put it there themselves.
+/// The entry as users would add it to the client's file by hand.
 fn shape(client: Client, program: &str, base: Option<&Path>) -> String {
     match client {
         Client::Codex => mcp_entry::table(program, base),
@@ -58,7 +60,7 @@ fn program(settings: &Settings) -> Result<String, Failure> {
     program.to_str().map(str::to_owned).ok_or_else(|| Failure::failed("the path of memlatch is not UTF-8"))
 }
 
-/// `None` if it is there already.
+/// `None` if it exists already.
 fn put_member(
     client: Client,
     file: PathBuf,
@@ -71,7 +73,7 @@ fn put_member(
         layout = condition::layout_of(old);
         let document: Value = serde_json::from_slice(old).map_err(|error| {
             Failure::failed(format!(
-                "'{}' is not plain JSON, and stays as it is: {error}; put the entry there yourself: memlatch install --mcp {} --print",
+                "'{}' is not plain JSON and is left unchanged: {error}; add the entry yourself: memlatch install --mcp {} --print",
                 shown(&file),
                 client.name()
             ))
@@ -92,7 +94,7 @@ fn put_member(
     memory_update::run(&update, context).map(Some)
 }
 
-/// `None` if it is there already.
+/// `None` if it exists already.
 fn put_table(
     file: PathBuf,
     old: Option<Vec<u8>>,
@@ -101,10 +103,10 @@ fn put_table(
 ) -> Result<Option<Outcome>, Failure> {
     let read = Expected::parse(&Revision::of(old.as_deref()).to_string()).expect("a revision");
     let text = String::from_utf8(old.unwrap_or_default())
-        .map_err(|_| Failure::failed(format!("'{}' is not UTF-8, and stays as it is", shown(&file))))?;
+        .map_err(|_| Failure::failed(format!("'{}' is not UTF-8 and is left unchanged", shown(&file))))?;
     let new = mcp_entry::with_table(&text, table).map_err(|why| {
         Failure::failed(format!(
-            "'{}' stays as it is, for {why}; put the entry there yourself: memlatch install --mcp codex --print",
+            "'{}' is left unchanged, because {why}; add the entry yourself: memlatch install --mcp codex --print",
             shown(&file)
         ))
     })?;

@@ -1,4 +1,4 @@
-//! `memory-read`: print a file, or what a filter makes of it, never half written.
+//! `memory-read`: print a file, or the outputs of a filter on it, never an incomplete content.
 
 use super::{
     Context, filtering,
@@ -55,7 +55,7 @@ pub fn run_on(request: &Read, load: &Loader<'_>, context: Context<'_>) -> Result
         Show::Bytes | Show::Content(_) => Ok(Outcome::Data(load(only_file(request))?.bytes)),
         Show::Filtered { filter, style, status_from_output, input } => {
             filter::on_large_stack(|| {
-                // A filter with a mistake in it waits for nobody.
+                // A filter with an error fails before any waiting.
                 let name = InputName::default();
                 let filter = filtering::prepare(filter, name.clone())?;
                 let texts: Vec<Text> = request.files.iter().map(|file| load(file)).collect::<Result<_, _>>()?;
@@ -115,7 +115,7 @@ fn print_with_revision(request: &Read, load: &Loader<'_>, context: Context<'_>) 
         .map_err(|failure| failure.about(subject))?;
     let (1, Some(value)) = (outputs, value) else {
         return Err(Failure::failed(format!(
-            "the filter gives {outputs} outputs, and a revision belongs to one; put them into an array: [FILTER]"
+            "the filter has {outputs} outputs, and a revision belongs to exactly one; put them into an array: [FILTER]"
         )));
     };
     let last_is_true = Some(value.truthy());
@@ -157,12 +157,12 @@ fn is_stream(file: &Path) -> bool {
         && fs::metadata(file).is_ok_and(|facts| !facts.is_dir())
 }
 
-/// Nobody can lock a stream, and nobody replaces it.
+/// A stream cannot be locked, and is not replaced.
 fn open_stream(file: &Path) -> Result<File, Failure> {
     File::open(file).map_err(|error| Failure::failed(format!("cannot read '{}': {error}", shown(file))))
 }
 
-/// Opens the file while no writer holds its lock. From then on it cannot change: writers put a new one in its place.
+/// Opens the file while no writer holds its lock. After that it cannot change: writers replace it with a new one.
 fn open(request: &Read, target: &Target, context: Context<'_>) -> Result<(File, Option<SharedGuard>), Failure> {
     let guard = if request.locked {
         Some(lock::shared(&lock_folder(context)?, target, request.wait, context.sink.observer())?)
@@ -170,7 +170,7 @@ fn open(request: &Read, target: &Target, context: Context<'_>) -> Result<(File, 
         None
     };
     // After the lock and before the file: on a file server the name may be another file's since it was last looked up.
-    // What is wrong with the directory, the file's own error tells.
+    // Errors of the directory show up as errors of the file.
     let _directory = Fresh::around(&target.path);
     if refuse_special(target)?.is_none() {
         let is_first = request.files.first().is_some_and(|first| *first == target.given);
@@ -180,5 +180,5 @@ fn open(request: &Read, target: &Target, context: Context<'_>) -> Result<(File, 
     Ok((file, guard))
 }
 
-const IS_FILE: &str = "look at the path, or make the file with atomic-write";
-const IS_LATER_FILE: &str = "the second word is the filter, and those after it are more files; quote a filter with blanks, and put --args before words for $ARGS";
+const IS_FILE: &str = "check the path, or make the file with atomic-write";
+const IS_LATER_FILE: &str = "the second argument is the filter, and those after it are more files; quote a filter that contains blanks, and put --args before arguments for $ARGS";

@@ -30,10 +30,10 @@ use std::{
     thread,
 };
 
-/// What to do about a file that is not there.
-const START_IT: &str = "--create starts it from {}, or --create=JSON from something else";
+/// The advice for a missing file.
+const START_IT: &str = "--create starts it from {}, or --create=JSON from another value";
 
-/// The name that `input_filename` gives.
+/// The value of `input_filename`.
 pub fn input_name(file: &Path) -> InputName {
     let name = InputName::default();
     name.set(Some(file.to_string_lossy().into()));
@@ -50,7 +50,7 @@ pub fn run(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
 }
 
 fn update(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
-    // Everything that can fail without the lock fails before it is taken: a typo waits for nobody and blocks nobody.
+    // Everything that can fail without the lock fails before it is taken: a typo neither waits nor blocks others.
     let change = Prepared::from(request, context.settings)?;
     let rule = Rule::prepare(request.schema.as_ref())?;
     let form = Form::of(&request.file);
@@ -62,7 +62,7 @@ fn update(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
     }
     let seed = request.create.as_deref().map(|json| form.seed(json)).transpose()?;
     let target = resolve(&request.file)?;
-    // With a condition, what is missing has changed.
+    // With a condition, a missing file counts as changed.
     if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
         return Err(missing(&target, START_IT));
     }
@@ -119,7 +119,7 @@ fn update(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
     Ok(Outcome::Written(Written { file: target.given, deed: Deed::Updated, revision, as_json }))
 }
 
-/// Refuses a result that throws the document away: `.count` makes a number of it, and `.count == 1` a boolean.
+/// Refuses a result that discards the document, as `.count` would with a number, and `.count == 1` with a boolean.
 ///
 /// A document that is `null` holds nothing yet.
 pub fn refuse_change_of_type(old: Option<&'static str>, new: &Value, request: &Update) -> Result<(), Failure> {
@@ -131,10 +131,10 @@ pub fn refuse_change_of_type(old: Option<&'static str>, new: &Value, request: &U
     Err(Failure { kind: failure::Kind::Failed, cause: refused.into() })
 }
 
-/// What was probably meant by a change that gives a value of another type.
+/// The likely intention of a change whose result has another type.
 fn meant(change: &Change, file: &Path) -> String {
     let Change::Filter(FilterSpec { source: Source::Text(filter), .. }) = change else {
-        return "the change has to give the whole document".to_owned();
+        return "the result has to be the whole document".to_owned();
     };
     let is_path = filter.starts_with('.') && !filter.contains([' ', '=', '|', '+', '(']);
     match filter.split_once("==") {
@@ -143,9 +143,9 @@ fn meant(change: &Change, file: &Path) -> String {
         }
         _ if is_path => {
             let whole = if Form::of(file) == Form::Lines { " -s" } else { "" };
-            format!("to look at a value: memory-read {} {}{whole}", quoted(file), quoted(Path::new(filter)))
+            format!("to print a value: memory-read {} {}{whole}", quoted(file), quoted(Path::new(filter)))
         }
-        _ => "the filter has to give the whole document, as '.count += 1' does and '.count + 1' does not".to_owned(),
+        _ => "the filter has to output the whole document, as '.count += 1' does and '.count + 1' does not".to_owned(),
     }
 }
 
@@ -167,7 +167,7 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// Makes the new content. A filter whose time is up gives the lock back by itself, as the process ends with it.
+    /// Makes the new content. When the time of a filter is up, the lock is released here, because the process exits then.
     fn apply(self, old: Value, guard: Guard, target: &Target, context: Context<'_>) -> Result<(Value, Guard), Failure> {
         let filter = match self {
             Prepared::Filter(filter) => filter,
@@ -184,7 +184,7 @@ impl<'a> Prepared<'a> {
         let new = filter.only_output(old, give_up).map_err(|failure| failure.about(shown(&target.given)));
         match take() {
             Some(guard) => Ok((new?, guard)),
-            // The process is about to end, and has told why.
+            // The process is about to exit and has printed the reason.
             None => loop {
                 thread::park();
             },
@@ -192,7 +192,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Makes sure that there is an exported function of that name.
+/// Checks that an exported function of that name exists.
 pub fn find_function(name: &str, settings: &Settings) -> Result<(), Failure> {
     if settings.has_bash_function(name) {
         return Ok(());

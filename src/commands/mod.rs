@@ -1,4 +1,4 @@
-//! What the tools do: one file a tool, each a straight line over the leaves. No clap, no printing of their own.
+//! The tools: one file each, straight-line code over the crates. No clap, no printing.
 
 pub mod append;
 pub mod atomic_write;
@@ -34,19 +34,19 @@ use crate::{
 use memlatch_os::paths::shown;
 use std::path::{Path, PathBuf};
 
-/// What a command works with beside its request.
+/// What a command needs in addition to its request.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub settings: &'a Settings,
     pub sink: &'a dyn Sink,
 }
 
-/// The user's lock folder.
+/// The user's lock directory.
 pub fn lock_folder(context: Context<'_>) -> Result<Folder, Failure> {
     Ok(Folder::at(context.settings.lock_folder()?).inside(context.settings.inside()))
 }
 
-/// Finds out which file is meant.
+/// Resolves the path of a file.
 pub fn resolve(file: &Path) -> Result<Target, Failure> {
     Target::resolve(file).map_err(|error| match error.downcast::<Elsewhere>() {
         Ok(elsewhere) => Failure { kind: Kind::Usage, cause: elsewhere.into() },
@@ -54,7 +54,7 @@ pub fn resolve(file: &Path) -> Result<Target, Failure> {
     })
 }
 
-/// Refuses what is no plain file: reading it could block, and replacing it would turn it into one.
+/// Refuses anything but a plain file: reading could block, and replacing would turn it into a plain file.
 pub fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Failure> {
     // By the path as it was given: that of `/dev/stdout` cannot be spelled in any other way.
     match std::fs::metadata(&target.given) {
@@ -68,11 +68,11 @@ pub fn refuse_special(target: &Target) -> Result<Option<std::fs::Metadata>, Fail
             Err(Failure::failed(format!("'{}' is {what}", shown(&target.given))))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::failed(format!("cannot look at '{}': {error}", shown(&target.given)))),
+        Err(error) => Err(Failure::failed(format!("cannot examine '{}': {error}", shown(&target.given)))),
     }
 }
 
-/// There is no such file, and `remedy` is what to do about it.
+/// The error for a missing file; `remedy` says what to do about it.
 pub fn missing(target: &Target, remedy: &'static str) -> Failure {
     let directory = if target.given.is_relative() { settings::working_directory() } else { None };
     let missing = Missing { file: target.given.clone(), directory, remedy };
@@ -83,7 +83,7 @@ fn unreadable(target: &Target, error: &std::io::Error) -> Failure {
     Failure::failed(format!("cannot read '{}': {error}", shown(&target.given)))
 }
 
-/// Gives a lock back when its work is done. The kernel frees it with this process all the same.
+/// Releases a lock after the work is done. If that fails, the kernel still frees it when this process exits.
 pub fn give_back(guard: Guard, context: Context<'_>) {
     if let Err(error) = guard.release(context.sink.observer()) {
         context.sink.note(Note::NotGivenBack(&error));
@@ -95,10 +95,11 @@ const OF_DATA: [(&str, usize); 3] = [("--arg", 2), ("--argjson", 2), ("--content
 
 /// This program's own file.
 pub fn own_program() -> Result<PathBuf, Failure> {
-    settings::own_program().map_err(|error| Failure::failed(format!("cannot tell where memlatch itself lies: {error}")))
+    settings::own_program()
+        .map_err(|error| Failure::failed(format!("cannot determine where memlatch itself is: {error}")))
 }
 
-/// This process's own command line, for those who wait for it: without the values that only its user need know.
+/// The command line of this process, for waiters to see: without values that are the user's data.
 pub fn own_command(settings: &Settings) -> Option<String> {
     let mut words = settings.words().iter().map(|word| word.to_string_lossy().into_owned());
     let name = words.next()?;
@@ -118,7 +119,7 @@ pub fn own_command(settings: &Settings) -> Option<String> {
     Some(spelled.join(" "))
 }
 
-/// There was no room for the stack of a filter or a schema.
+/// The error if there is no address space for the stack of a filter or schema.
 pub fn no_stack(error: std::io::Error) -> Failure {
     Failure::failed(format!(
         "no address space for the stack of a filter, 96 MiB at least: {error}; raise the limit (ulimit -v)"

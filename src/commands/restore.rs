@@ -1,7 +1,7 @@
-//! `atomic-write --restore`: a backup takes the place of the file, and the file that of the newest backup.
+//! `atomic-write --restore`: a backup becomes the content of the file, and the present content the newest backup.
 //!
-//! Nothing is lost by it: with its content in the file, the backup leaves the row, and what the file held enters it in
-//! front. So `--restore` twice is as if nothing had happened, and no number of restores makes the row longer.
+//! Nothing is lost: the restored backup leaves the row, and the present content enters it in
+//! front. So a second `--restore` undoes the first, and no number of restores makes the row longer.
 
 use super::{
     Context,
@@ -18,7 +18,7 @@ use crate::{
 use memlatch_os::{paths::shown, text::span};
 use std::time::SystemTime;
 
-/// Puts a backup back.
+/// Restores a backup.
 ///
 /// Until the file is replaced the backup stays where it is, or one further up; only then does it leave the row.
 pub fn put_back(
@@ -47,7 +47,7 @@ pub fn put_back(
     Ok(Put { content, kept: None })
 }
 
-/// Tells which backups there are.
+/// The error that lists the existing backups.
 fn missing(number: u32, target: &Target) -> Result<Failure, Failure> {
     let file = shown(&target.given);
     let backups = replace::backups(&target.given)?;

@@ -1,4 +1,4 @@
-//! The rule that a new content has to keep: a JSON Schema, from a file or named by the document itself.
+//! The rule for new content: a JSON Schema, from a file or named by the document itself.
 
 use super::form::Form;
 use crate::{
@@ -23,7 +23,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Makes the rule ready, as far as that can be done before the content is known. No lock is held yet.
+    /// Prepares the rule, as far as possible before the content is known. No lock is held yet.
     pub fn prepare(asked: Option<&SchemaOf>) -> Result<Self, Failure> {
         match asked {
             None => Ok(Rule::Any),
@@ -37,7 +37,7 @@ impl Rule {
         matches!(self, Rule::Any)
     }
 
-    /// Refuses content for `target` that does not fit.
+    /// Refuses content for `target` that does not conform.
     pub fn check(&self, new: &Value, target: &Path) -> Result<(), Failure> {
         let own;
         let schema = match self {
@@ -54,7 +54,7 @@ impl Rule {
 }
 
 impl Rule {
-    /// The same for the whole content of a file: each line has to fit by itself.
+    /// The same for the whole content of a file: each line must conform by itself.
     pub fn check_all(&self, form: Form, new: &Value, target: &Path) -> Result<(), Failure> {
         match (form, new.as_array()) {
             (Form::Lines, Some(lines)) => lines.iter().enumerate().try_for_each(|(i, line)| {
@@ -81,7 +81,7 @@ fn own_schema(new: &Value, target: &Path) -> Result<Schema, Failure> {
              or name it on the command line: --schema FILE"
         ))),
         Some(uri) if uri.contains("://") => Err(Failure::failed(format!(
-            "the new content for '{file}' names '{}' as its schema, and nothing is fetched; put a copy beside the file and \
+            "the new content for '{file}' names '{}' as its schema, but nothing is fetched; put a copy beside the file and \
              name that, or say --schema FILE",
             memlatch_os::paths::escape(uri.as_bytes())
         ))),

@@ -19,10 +19,10 @@ use std::{
     process::{Child, Command, ExitStatus},
 };
 
-/// Runs a command while holding the locks, and gives its exit status.
+/// Runs a command while holding the locks, and returns its exit status.
 ///
 /// The command inherits the guards. If this process is killed, they stay locked until the command has ended; when it
-/// ends in the normal way, they are unlocked for everybody, whatever daemon the command may have left behind.
+/// exits normally, they are unlocked, even if the command has left a daemon behind.
 pub fn run(request: &With, context: Context<'_>) -> Result<Outcome, Failure> {
     let guards = lock_all(request, context)?;
     context.sink.note(Note::Executing(&request.command));
@@ -34,7 +34,7 @@ pub fn run(request: &With, context: Context<'_>) -> Result<Outcome, Failure> {
     result
 }
 
-/// Takes the locks in the order of their names, the same for everybody, so that two commands that want the same files
+/// Takes the locks in the order of their names, the same for all processes, so that two commands that want the same files
 /// cannot each hold what the other waits for.
 fn lock_all(request: &With, context: Context<'_>) -> Result<Vec<Guard>, Failure> {
     let folder = lock_folder(context)?;
@@ -68,7 +68,7 @@ fn lock_all(request: &With, context: Context<'_>) -> Result<Vec<Guard>, Failure>
 fn refuse_misplaced_command(request: &With, settings: &Settings) -> Result<(), Failure> {
     match request.files.iter().skip(1).find(|file| is_command(file, settings)) {
         Some(word) => Err(Failure::usage(format!(
-            "'{0}' stands before '--', where the files to lock stand, but it is a command; put '--' before it: file-lock with {1} -- {2} …",
+            "'{0}' comes before '--', where files to lock are expected, but it is a command; put '--' before it: file-lock with {1} -- {2} …",
             shown(word),
             quoted(&request.files[0]),
             quoted(word),
@@ -92,19 +92,19 @@ fn run_inside(guards: &[Guard], command: &[OsString], context: Context<'_>) -> R
     for guard in guards {
         guard.inherit().map_err(|error| Failure::failed(format!("cannot pass on the lock: {error}")))?;
     }
-    // From here on signals end the command, and the locks are given back after it.
-    let signals = Signals::block().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
+    // From here on signals go to the command, and the locks are released after it.
+    let signals = Signals::block().map_err(|error| Failure::failed(format!("cannot block signals: {error}")))?;
     let (program, arguments) = command.split_first().expect("the command line requires a command");
     let mut child = signals
         .spawn(Command::new(program).args(arguments).env(settings::INSIDE, tokens(guards, context.settings)))
         .map_err(|error| cannot_run(program, &error))?;
-    let status = see_through(&mut child, &signals)
+    let status = wait_and_forward(&mut child, &signals)
         .map_err(|error| Failure::failed(format!("cannot wait for '{}': {error}", shown(Path::new(program)))))?;
     Ok(Outcome::Ran(Ran { status: shell_status(status) }))
 }
 
-/// Waits for the command to end, and passes on what signals come in meanwhile.
-pub fn see_through(child: &mut Child, signals: &Signals) -> io::Result<ExitStatus> {
+/// Waits for the command to exit, and forwards signals to it in the meantime.
+pub fn wait_and_forward(child: &mut Child, signals: &Signals) -> io::Result<ExitStatus> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
@@ -119,7 +119,7 @@ pub fn see_through(child: &mut Child, signals: &Signals) -> io::Result<ExitStatu
     }
 }
 
-/// The holds that the command works under: ours, and those that we work under ourselves.
+/// The holds that the command works under: those of this process, and those around it.
 fn tokens(guards: &[Guard], settings: &Settings) -> String {
     let mut tokens = settings.inside();
     tokens.extend(guards.iter().map(|guard| guard.token().to_owned()));
@@ -132,7 +132,7 @@ pub fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
     Failure::new(kind, format!("cannot run '{}': {error}", shown(Path::new(program))))
 }
 
-/// A status as a shell gives it: that of the command, or 128 and the number of the signal that ended it.
+/// A status as in a shell: that of the command, or 128 plus the number of the signal that ended it.
 pub fn shell_status(status: ExitStatus) -> u8 {
     let signal = status.signal().map(failure::status_of_signal);
     signal.or_else(|| u8::try_from(status.code()?).ok()).unwrap_or(1)

@@ -1,4 +1,4 @@
-//! What a write of a whole content goes by, whether it is new or comes from a backup.
+//! Writing a whole content, whether it is new or comes from a backup.
 
 use super::{Context, form::Form, rule::Rule};
 use crate::{
@@ -32,22 +32,22 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// A writer who holds the lock.
+    /// A writer that holds the lock.
     pub fn under(guard: &'a Guard, wait: Wait, durability: Durability) -> Self {
         Writer { guard: Some(guard), token: guard.token().into(), wait, durability, backup: None }
     }
 
-    /// A writer whom no lock keeps from others.
+    /// A writer without a lock.
     pub fn without_lock(wait: Wait, durability: Durability) -> Self {
         Writer { guard: None, token: new_token().into(), wait, durability, backup: None }
     }
 
-    /// The same, who leaves a backup.
+    /// The same, with a backup.
     pub fn keeping(self, backup: Option<Keep>) -> Self {
         Writer { backup, ..self }
     }
 
-    /// Whether the lock is still there to write under.
+    /// Checks that the lock has not been lost.
     pub fn confirm(&self) -> io::Result<()> {
         self.guard.map_or(Ok(()), Guard::confirm)
     }
@@ -75,20 +75,20 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Says that the old file had hard links, once: the new one has none.
+/// Reports, once, that the old file had hard links; the new one has none.
 pub fn tell_of_other_names(replaced: Replaced, target: &Target, context: Context<'_>) {
     if replaced.other_names > 0 {
         context.sink.note(Note::OtherNames { file: &target.given, count: replaced.other_names });
     }
 }
 
-/// Refuses what is not as it has to be. Tells whether it has to be JSON.
+/// Checks the content. Returns whether it has to be JSON.
 pub fn check(content: &[u8], request: &request::Write, rule: &Rule) -> Result<bool, Failure> {
     let form = Form::of(&request.file);
     let is_json = request.validate || !rule.is_any() || form == Form::Document;
     let no_json = |error| Failure::from(error).about(format_args!("the new content for '{}'", shown(&request.file)));
     if form == Form::Lines && is_json {
-        // Here the last line is to be whole as well.
+        // Here the last line must be complete as well.
         let lines = lines::parse_lines(content).map_err(no_json)?.into_iter().collect();
         rule.check_all(form, &lines, &request.file)?;
     } else if !rule.is_any() {

@@ -1,4 +1,4 @@
-//! What can stand where in a command line, read from clap's definitions: the part that shells and manual have in common.
+//! Which words can come where in a command line, read from clap's definitions: shared by the completions and the manual.
 
 use crate::{cli, help, multicall::Tool};
 use clap::{Arg, ArgAction, Command, ValueHint};
@@ -41,10 +41,10 @@ pub struct Value {
     pub kind: Kind,
 }
 
-/// What a word is, as far as a shell can help with it.
+/// The kind of a word, as far as a shell can complete it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// Something that nobody but the user knows.
+    /// Anything that cannot be completed.
     Word,
     File,
     Folder,
@@ -84,7 +84,7 @@ impl Level {
         self.path.replace(' ', "-")
     }
 
-    /// Whether a command of the user's own stands behind `--`.
+    /// Whether a command of the user comes after `--`.
     pub fn runs_command(&self) -> bool {
         self.tail.as_ref().is_some_and(|tail| tail.kind == Kind::Command)
     }

@@ -1,4 +1,4 @@
-//! Manual pages and completions, from the definitions of the command lines: a new option is in both by itself.
+//! Manual pages and completions, generated from the definitions of the command lines, so that both include new options automatically.
 //!
 //! [`levels`] tells what can stand where in a command line; [`bash`], [`zsh`] and [`fish`] say it in a shell's words,
 //! and [`mod@pages`] lays out the manual.
@@ -30,7 +30,7 @@ pub fn completions(shell: Shell) -> Outcome {
     Outcome::Data(text.into_bytes())
 }
 
-/// Gives memlatch's page, or writes all of them into a folder.
+/// Gives memlatch's page, or writes all of them into a directory.
 pub fn pages(folder: Option<&Path>) -> Result<Outcome, Failure> {
     let pages = pages::all(&Level::all());
     let Some(folder) = folder else {
@@ -48,7 +48,7 @@ pub fn pages(folder: Option<&Path>) -> Result<Outcome, Failure> {
         fs::write(&file, &page.text).map_err(cannot(&file))?;
     }
     for tool in Tool::ALL {
-        // A link, not a page that includes the other: the included one's path would depend on where the folder is.
+        // A link, not a page that includes the other: the included one's path would depend on where the directory is.
         let link = folder.join(format!("{}.sh.1", tool.name()));
         match fs::remove_file(&link) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(&link)(error)),

@@ -4,7 +4,7 @@ use super::levels::{Kind, Level, Opt};
 use crate::help::{Part, TOPICS, Topic, topic};
 use std::fmt::Write as _;
 
-/// When the pages were last reviewed: the day of the release that they belong to.
+/// The date of the pages: the day of the release that they belong to.
 const DATE: &str = "2026-11-24";
 
 /// One page.
@@ -239,7 +239,7 @@ fn italic(text: &str) -> String {
     format!("\\fI{}\\fR", escaped(text))
 }
 
-/// The signs that mean something to troff, or that it would print as other ones.
+/// Characters that are special to troff, or that it would print differently.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

@@ -1,7 +1,7 @@
 //! One call of a tool for memory files, in a process of its own: the message on standard input, the result on the output.
 //!
-//! The process ends with its filter's time or memory and takes nothing else with it, and the kernel frees its lock
-//! whatever happens. It does what our commands do, in their words; the server has found the file and is confined to the
+//! If the filter uses up its time or memory, only this process ends, and the kernel frees its lock
+//! in any case. It does what the commands do. The server has resolved the path of the file and is confined to the
 //! directories that it serves, and so is this process.
 
 use super::words::in_words;
@@ -52,7 +52,7 @@ struct Call {
     arguments: Value,
 }
 
-/// What a call comes to: the members of its result, or why there is none, in words for a model.
+/// The result of a call: its members, or an error text for the model.
 pub struct Answer(pub Result<serde_json::Value, String>);
 
 impl Answer {
@@ -75,11 +75,11 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Does what the call on standard input asks for.
+/// Carries out the call on standard input.
 pub fn run(context: Context<'_>) -> Result<Outcome, Failure> {
     let limit = getrlimit(Resource::As);
     let maximum = Some(limit.maximum.map_or(MEMORY, |maximum| maximum.min(MEMORY)));
-    // Where the system knows no such limit, the time is limited still.
+    // If the system does not support this limit, the time is still limited.
     _ = setrlimit(Resource::As, Rlimit { current: maximum, maximum });
     let sink = Quiet(context);
     let context = Context { sink: &sink, ..context };
@@ -110,7 +110,7 @@ fn result(outcome: Outcome) -> serde_json::Value {
     }
 }
 
-/// A call says nothing but its answer.
+/// A call prints nothing but its answer.
 struct Quiet<'a>(Context<'a>);
 
 impl Observer for Quiet<'_> {
@@ -137,7 +137,7 @@ impl Sink for Quiet<'_> {
     }
 
     fn last_words(&self, failure: &Failure) {
-        // The process ends whether they are heard or not.
+        // The process exits in any case.
         _ = self.message(&Answer(Err(in_words(failure, self.0.settings))));
     }
 }
@@ -173,7 +173,7 @@ impl Call {
     fn revision(&self, name: &str) -> Result<Option<Expected>, Failure> {
         let wrong = |text: &str| {
             Failure::usage(format!(
-                "'{name}' is '{text}'; give the revision that memory_read gave, or none for a new file"
+                "'{name}' is '{text}'; give the revision that memory_read returned, or none for a new file"
             ))
         };
         self.text(name).map(|text| Expected::parse(text).ok_or_else(|| wrong(text))).transpose()
@@ -249,7 +249,7 @@ fn write(call: &Call, settings: &Settings) -> Result<Write, Failure> {
         let condition = match (base, expected) {
             (Some(base), _) => Condition::Base(Base::Content(base.as_bytes().to_vec())),
             (None, Some(expected)) => Condition::Base(Base::Revision(expected)),
-            // Without a base there is nothing to merge with, so what is there must not be lost.
+            // Without a base nothing can be merged, so an existing file must not be overwritten.
             (None, None) => Condition::Revision(Expected::parse("none").expect("a revision")),
         };
         (Content::Text(content), condition)
@@ -258,7 +258,7 @@ fn write(call: &Call, settings: &Settings) -> Result<Write, Failure> {
     Ok(Write { answer: request::Answer::Json, backup: Some(BACKUPS), ..plain })
 }
 
-/// What the filter gives, as far as the client wants to have it.
+/// The outputs of the filter, up to the client's limit.
 fn read(call: &Call, context: Context<'_>) -> Result<serde_json::Value, Failure> {
     let file = call.file();
     let text = call.text("filter").unwrap_or(".").to_owned();
@@ -289,12 +289,12 @@ fn load(file: &Path, context: Context<'_>) -> Result<Text, Failure> {
     // What the name stands for now, on a file server too.
     let _directory = Fresh::around(&target.path);
     commands::refuse_special(&target)?;
-    let missing = || commands::missing(&target, "memory_list names the files that there are");
+    let missing = || commands::missing(&target, "memory_list lists the existing files");
     let bytes = condition::current(&target)?.ok_or_else(missing)?;
     Ok(Text { target: Some(target), bytes })
 }
 
-/// Takes so much and no more.
+/// A buffer with a limit.
 struct Limited {
     bytes: Vec<u8>,
     limit: usize,

@@ -1,4 +1,4 @@
-//! The memory files as tools. Each call is done by a process of its own ([`super::call`]), of which this is the other end.
+//! The tools for memory files. Each call runs in a process of its own ([`super::call`]); this is the server's end.
 
 use super::{
     call,
@@ -24,7 +24,7 @@ use std::{
     thread,
 };
 
-/// How much of a file a client gets without asking for more, in bytes: some 5,000 tokens.
+/// The default limit on the outputs that a client gets, in bytes: some 5,000 tokens.
 const USUAL_LIMIT: u64 = 20_000;
 /// How much of what was read is kept as bases for merges, in bytes.
 const KEPT: usize = 32 << 20;
@@ -43,7 +43,7 @@ pub struct Files<'a> {
     read_only: bool,
     program: PathBuf,
     settings: &'a Settings,
-    /// What was given out, the oldest first.
+    /// The contents that were returned to the client, the oldest first.
     given: Mutex<Vec<(Revision, String)>>,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Files<'a> {
             Some(answer) => answer.0,
             None if ticket.is_called_off() => Err("called off".to_owned()),
             None if status.code().is_none() => {
-                Err(format!("the filter needed too much memory, and was ended; nothing has changed ({status})"))
+                Err(format!("the filter needed too much memory and was stopped; nothing has changed ({status})"))
             }
             None => Err(format!("the call has failed ({status}): {}", String::from_utf8_lossy(&messages).trim())),
         }
@@ -117,7 +117,9 @@ impl<'a> Files<'a> {
         let cut = truncated.then(|| format!("… cut at {limit} bytes. {NARROW}"));
         let torn = (result["torn"] == true).then(|| {
             let file = shown(&place.way);
-            format!("{file}: the last line is unfinished, as after a crash, and is left out; the next writer mends it")
+            format!(
+                "{file}: the last line is unfinished, as after a crash, and is left out; the next writer removes it"
+            )
         });
         let advice: String = cut.into_iter().chain(torn).collect();
         let revision = revision.as_str().unwrap_or_default();
@@ -170,7 +172,7 @@ impl<'a> Files<'a> {
         Ok(done("restored", self.run(&place, told, ticket)?))
     }
 
-    /// Keeps what a client has read as a base for what it will write.
+    /// Keeps the content that a client has read as a base for a later write.
     fn keep(&self, revision: &Value, content: Vec<u8>) {
         let named = Revision::of(Some(&content));
         // Not if it was replaced between the two looks.
@@ -239,10 +241,10 @@ impl Service for Files<'_> {
 }
 
 fn required<'a>(arguments: &'a Value, name: &str) -> Result<&'a str, String> {
-    arguments[name].as_str().ok_or_else(|| format!("'{name}' is missing, or is not a text"))
+    arguments[name].as_str().ok_or_else(|| format!("'{name}' is missing or is not a string"))
 }
 
-/// What a write answers: its status and the new revision.
+/// The answer to a write: its status and the new revision.
 fn done(what: &str, structured: Value) -> Reply {
     let what = if structured["status"] == "merged" { "merged with the changes of others, and written" } else { what };
     let text = format!("{what}; revision {}", structured["revision"].as_str().unwrap_or_default());

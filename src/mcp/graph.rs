@@ -1,7 +1,7 @@
 //! A knowledge graph in one JSON Lines file: what `@modelcontextprotocol/server-memory` does, under the lock and durable.
 //!
-//! Where several changes wait, one of them carries the others (a group commit): it reads the file once, makes them all,
-//! and replaces the file once. Each is answered after that, so what is answered is on the medium.
+//! If several changes wait, one of them carries out all (group commit): it reads the file once, makes all changes,
+//! and replaces the file once. Each is answered after that, so an acknowledged change is on the disk.
 
 use super::{
     protocol::{Reply, Service},
@@ -28,7 +28,7 @@ const INSTRUCTIONS: &str =
 Find with search_nodes and open_nodes; read_graph gives everything, which may be long.
 Each change is kept when it is answered.";
 
-/// A change that waits, and where its answer goes.
+/// A waiting change, and the channel for its answer.
 struct Waiting {
     tool: String,
     arguments: Value,
@@ -135,7 +135,7 @@ impl<'a> Graph<'a> {
         let found = match tool {
             "read_graph" => content,
             "search_nodes" => {
-                let wanted = arguments["query"].as_str().ok_or("'query' is missing, or is not a text")?.to_lowercase();
+                let wanted = arguments["query"].as_str().ok_or("'query' is missing or is not a string")?.to_lowercase();
                 let has = |value: &Value| value.as_str().is_some_and(|text| text.to_lowercase().contains(&wanted));
                 content.around(|entity| {
                     has(&entity["name"])
@@ -196,7 +196,7 @@ impl Service for Graph<'_> {
 
 const RESOURCE: &str = "memory://knowledge-graph";
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Clone, Default)]
 struct Content {
     entities: Vec<Value>,
@@ -213,7 +213,7 @@ impl Content {
         let mut content = Content::default();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let item: Value = serde_json::from_str(line)
-                .map_err(|error| format!("line {} is not JSON: {error}; mend or remove it", number + 1))?;
+                .map_err(|error| format!("line {} is not JSON: {error}; fix or remove it", number + 1))?;
             match item["type"].as_str() {
                 Some("entity") => content.entities.push(only(&item, &OF_ENTITY)),
                 Some("relation") => content.relations.push(only(&item, &OF_RELATION)),
@@ -237,7 +237,7 @@ impl Content {
         self
     }
 
-    /// Makes one change. One that cannot be made whole leaves nothing of itself: it fails before it begins.
+    /// Makes one change, completely or not at all: it is checked before anything changes.
     fn change(&mut self, tool: &str, arguments: &Value) -> Result<Reply, String> {
         match tool {
             "create_entities" => {
@@ -319,7 +319,7 @@ fn list<'a>(arguments: &'a Value, name: &str) -> Result<&'a [Value], String> {
 fn texts<'a>(arguments: &'a Value, name: &str) -> Result<&'a [Value], String> {
     let texts = list(arguments, name)?;
     let all = texts.iter().all(Value::is_string);
-    if all { Ok(texts) } else { Err(format!("'{name}' is an array of texts; nothing has changed")) }
+    if all { Ok(texts) } else { Err(format!("'{name}' has to be an array of strings; nothing has changed")) }
 }
 
 fn elements(value: &Value) -> &[Value] {

@@ -1,7 +1,7 @@
-//! `memlatch mcp`: the memory files for clients that speak the Model Context Protocol, over standard input and output.
+//! `memlatch mcp`: memory files for clients of the Model Context Protocol, over standard input and output.
 //!
-//! Each line of standard input is one JSON-RPC message. What asks for work goes to a pool of threads, so a call that waits
-//! for a lock holds up neither `ping` nor the other calls. Not for HTTP, and it keeps no state but the connection.
+//! Each line of standard input is one JSON-RPC message. Calls go to a pool of threads, so a call that waits
+//! for a lock delays neither `ping` nor other calls. No HTTP, and no state except the connection.
 
 pub mod call;
 mod files;
@@ -34,7 +34,7 @@ use ticket::Ticket;
 /// The longest message that is read, in bytes: no memory file is written in one larger than this.
 const LONGEST_MESSAGE: u64 = 16 << 20;
 
-/// So many calls are served at once; the others wait for their turn.
+/// The number of calls served at once; others wait.
 const WORKERS: usize = 32;
 
 /// Serves one client until it closes standard input.
@@ -69,13 +69,13 @@ fn serve(service: &dyn Service, context: Context<'_>) -> Result<Outcome, Failure
     Ok(Outcome::Nothing)
 }
 
-/// A message that asks for work.
+/// A message with a call.
 struct Job {
     message: Value,
     ticket: Arc<Ticket>,
 }
 
-/// Lets go of the file system but for what is served and the locks. While there is one thread.
+/// Gives up access to the file system, except for the served directories and the locks. Must run while there is one thread.
 fn confine_to<'a>(served: impl Iterator<Item = &'a Path>, context: Context<'_>) -> Result<(), Failure> {
     let program = own_program()?;
     let locks = lock_folder(context)?;
@@ -172,7 +172,7 @@ impl Connection<'_> {
 
     fn send(&self, message: &Value) {
         let _whole_lines = self.output.lock().expect("no thread panics while it writes a line");
-        // A client that has closed its end closes ours too, which ends the reading.
+        // If the client has closed its end, reading ends as well.
         _ = self.context.sink.message(message);
     }
 }

@@ -1,6 +1,6 @@
-//! The Model Context Protocol, from 2024-11-05 to 2026-07-28: which message wants which answer. Pure.
+//! The Model Context Protocol, from 2024-11-05 to 2026-07-28: which message gets which answer. Pure.
 //!
-//! Fields that a later version has added are sent to all, since every version tells its readers to skip what they do not
+//! Fields that a later version has added are sent to all clients, since every version requires readers to ignore unknown
 //! know. Source: <https://modelcontextprotocol.io/specification>.
 
 use super::ticket::Ticket;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// The versions with an `initialize` handshake, the newest first.
 const WITH_HANDSHAKE: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
-/// The version in which each request stands for itself.
+/// The version in which each request is independent of the connection.
 const WITHOUT_HANDSHAKE: &str = "2026-07-28";
 /// Where a request of that version names it.
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -24,7 +24,7 @@ fn versions() -> impl Iterator<Item = &'static str> {
 pub trait Service: Sync {
     /// The name that the client shows.
     fn name(&self) -> &'static str;
-    /// What a model has to know before it uses the tools.
+    /// The instructions for a model before it uses the tools.
     fn instructions(&self) -> &'static str;
     fn tools(&self) -> Vec<Value>;
     /// Does what a tool is for. `None`: there is no such tool.
@@ -40,7 +40,7 @@ pub enum Reply {
         text: String,
         structured: Value,
     },
-    /// In words that tell the model what to do.
+    /// A text that tells the model what to do.
     Failed(String),
 }
 
@@ -50,7 +50,7 @@ pub enum Step {
     Answer(Value),
     /// The client no longer wants the answer to its request of this identifier.
     CallOff(Value),
-    /// It may take its time.
+    /// It may take long.
     Work,
 }
 

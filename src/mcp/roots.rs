@@ -1,8 +1,8 @@
-//! The directories that a client is let into, and the way to a file below one of them.
+//! The directories that are served, and the resolution of a path below one of them.
 //!
 //! The way is walked one directory at a time, each opened within the one before and never through a symbolic link, as
 //! openat2(2) does with `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS` where it is there. That tells the client what is wrong
-//! with a path. The process that does the work opens the file anew, by its path; that nobody leads it elsewhere in between,
+//! with a path. The process that does the work opens the file again, by its path; that nobody leads it elsewhere in between,
 //! with a link in the place of a directory, is what [`memlatch_os::confine`] is for.
 
 use crate::{commands::form::Form, failure::Failure, settings::Settings};
@@ -73,11 +73,11 @@ impl Roots {
         };
         let ways: Vec<(&Root, PathBuf)> = self.0.iter().filter_map(|root| Some((root, below(root)?))).collect();
         let Some((first, way)) = ways.first() else {
-            return Err(format!("'{file}' is outside of the directories that this server was given: {}", self.paths()));
+            return Err(format!("'{file}' is outside of the directories that this server serves: {}", self.paths()));
         };
         let existing = ways.iter().find_map(|(root, way)| walk(root, way).ok().filter(Place::exists));
         existing
-            .map_or_else(|| walk(first, way).map_err(|why| format!("'{file}' {why}; memory_list names the files")), Ok)
+            .map_or_else(|| walk(first, way).map_err(|why| format!("'{file}' {why}; memory_list lists the files")), Ok)
     }
 
     /// The directories themselves.
@@ -156,7 +156,7 @@ impl Place {
         self.kind().is_some()
     }
 
-    /// What the file holds.
+    /// The content of the file.
     pub fn content(&self) -> io::Result<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let mut content = Vec::new();

@@ -1,4 +1,4 @@
-//! A call under way: what the client wrote, and how it is called off.
+//! A call in progress: the client's message, and how it is cancelled.
 
 use std::{process::Child, sync::Mutex};
 
@@ -21,12 +21,12 @@ impl Ticket {
         Ticket { message, state: Mutex::default() }
     }
 
-    /// Ends the call. What its process has done by then stays done; a kill costs nothing that was told of.
+    /// Cancels the call. What its process has done by then stays done; a kill loses nothing that was acknowledged.
     pub fn call_off(&self) {
         let mut state = self.state();
         state.is_called_off = true;
         if let Some(process) = &mut state.process {
-            // It has not been waited for, so the number is still its own.
+            // It has not been waited for, so its PID cannot have been reused.
             _ = process.kill();
         }
     }

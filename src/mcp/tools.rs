@@ -1,10 +1,10 @@
-//! What a client is told of the tools: names, arguments, results. Short, for each word costs room in every session.
+//! The descriptions of the tools for clients: names, arguments, results. Short, because each word takes room in every session.
 
 use serde_json::{Value, json};
 
 /// The tools for memory files.
 pub fn of_files(read_only: bool) -> Vec<Value> {
-    let file = text("Path below a root, as memory_list gives it");
+    let file = text("Path below a root, as memory_list returns it");
     let filter = text("jq 1.8 filter");
     let args = json!({ "type": "object", "description": "Values for the filter: {\"x\": 1} is $x" });
     let answer = object(
@@ -16,13 +16,13 @@ pub fn of_files(read_only: bool) -> Vec<Value> {
             .giving(&object(json!({ "files": { "type": "array", "items": object(json!({ "file": text("Path"), "bytes": number("Size") }), &["file", "bytes"]) } }), &["files"])),
         tool(
             "memory_read",
-            "Read a memory file, or what a jq filter gives of it",
+            "Read a memory file, or the outputs of a jq filter on it",
             &json!({ "file": file, "filter": filter, "args": args, "limit": number("Most bytes to return [20000]") }),
             &["file"],
             Effect::Reads,
         )
         .giving(&object(
-            json!({ "revision": text("For if_revision and base_revision"), "values": { "type": "array", "description": "What the filter gave" }, "truncated": { "type": "boolean" } }),
+            json!({ "revision": text("For if_revision and base_revision"), "values": { "type": "array", "description": "The outputs of the filter" }, "truncated": { "type": "boolean" } }),
             &["revision", "values", "truncated"],
         )),
     ];
@@ -30,13 +30,13 @@ pub fn of_files(read_only: bool) -> Vec<Value> {
         tools.extend([
             tool(
                 "memory_update",
-                "Change a memory file with a jq filter that gives the whole new document, in one step that no other writer comes between",
+                "Change a memory file atomically with a jq filter that outputs the whole new document",
                 &json!({
                     "file": file, "filter": filter, "args": args,
                     "create": { "type": "boolean", "description": "Start a missing file from {}" },
-                    "if_revision": text("Change it only at this revision"),
-                    "schema": text("JSON Schema file below a root that the result has to fit"),
-                    "dry_run": { "type": "boolean", "description": "Show the change and make none" },
+                    "if_revision": text("Change the file only if it has this revision"),
+                    "schema": text("JSON Schema file below a root that the result must conform to"),
+                    "dry_run": { "type": "boolean", "description": "Show the change without making it" },
                 }),
                 &["file", "filter"],
                 Effect::Changes,
@@ -45,18 +45,18 @@ pub fn of_files(read_only: bool) -> Vec<Value> {
             tool(
                 "memory_append",
                 "Append a value to an array in a memory file; a missing file or array is made",
-                &json!({ "file": file, "path": text("jq path of the array, as .notes"), "value": { "description": "The element" } }),
+                &json!({ "file": file, "path": text("jq path of the array, such as .notes"), "value": { "description": "The element" } }),
                 &["file", "path", "value"],
                 Effect::Adds,
             )
             .giving(&answer),
             tool(
                 "memory_write",
-                "Replace a whole memory file with what was made from base_revision; changes of others since then are merged in",
+                "Replace a whole memory file with a document made from base_revision; changes by others since then are merged in",
                 &json!({
                     "file": file,
                     "content": { "description": "The new document, or its JSON text" },
-                    "base_revision": text("The revision that memory_read gave; without it, only a new file is written"),
+                    "base_revision": text("The revision that memory_read returned; without it, only a new file is written"),
                 }),
                 &["file", "content"],
                 Effect::Changes,
@@ -64,7 +64,7 @@ pub fn of_files(read_only: bool) -> Vec<Value> {
             .giving(&answer),
             tool(
                 "memory_restore",
-                "Put a backup of a memory file back",
+                "Restore a backup of a memory file",
                 &json!({ "file": file, "n": number("Which backup; 1 is the newest [1]") }),
                 &["file"],
                 Effect::Changes,
@@ -75,7 +75,7 @@ pub fn of_files(read_only: bool) -> Vec<Value> {
     tools
 }
 
-/// Refuses arguments that a tool does not have, or of another type: a misspelled condition is not to be passed over.
+/// Refuses unknown arguments and arguments of the wrong type: a misspelled condition must not be ignored.
 pub fn check(tools: &[Value], tool: &str, arguments: &Value) -> Result<(), String> {
     let Some(known) = tools.iter().find(|known| known["name"] == tool) else { return Ok(()) };
     let known = &known["inputSchema"]["properties"];
@@ -93,7 +93,7 @@ pub fn check(tools: &[Value], tool: &str, arguments: &Value) -> Result<(), Strin
         };
         if !is_right {
             let wanted = argument["type"].as_str().unwrap_or_default();
-            return Err(format!("'{name}' of {tool} is to be of type {wanted}, and is {value}"));
+            return Err(format!("'{name}' of {tool} has to be of type {wanted}, but is {value}"));
         }
     }
     Ok(())

@@ -23,12 +23,12 @@ pub fn in_words(failure: &Failure, settings: &Settings) -> String {
         of_stale(stale)
     } else if let Some(Missing { file, .. }) = cause.downcast_ref() {
         format!(
-            "'{}' does not exist; memory_list names the files that there are, and memory_update starts a new one with create",
+            "'{}' does not exist; memory_list lists the existing files, and memory_update starts a new one with create",
             shown(file)
         )
     } else if let Some(other) = cause.downcast_ref::<OtherType>() {
         format!(
-            "{}; the filter has to give the whole document, as '.count += 1' does and '.count + 1' \
+            "{}; the filter has to output the whole document, as '.count += 1' does and '.count + 1' \
              does not; to look at a value there is memory_read",
             other.described()
         )
@@ -43,7 +43,7 @@ fn of_stale(Stale { file, cause, .. }: &Stale) -> String {
     let file = shown(file);
     match cause {
         Cause::Gone { expected } => format!(
-            "'{file}' does not exist any more, and {expected} was expected; nothing has changed; memory_list names the files \
+            "'{file}' no longer exists, but {expected} was expected; nothing has changed; memory_list lists the files \
              that there are"
         ),
         Cause::Exists(found) => {
@@ -52,7 +52,7 @@ fn of_stale(Stale { file, cause, .. }: &Stale) -> String {
         Cause::Changed { expected, found } => format!(
             "'{file}' has changed since revision {expected}: it is at {found}; nothing has changed on disk; {READ_AGAIN}"
         ),
-        Cause::GoneSinceBase => format!("'{file}' does not exist any more; nothing has changed"),
+        Cause::GoneSinceBase => format!("'{file}' no longer exists; nothing has changed"),
         Cause::Conflicts { conflicts, .. } => {
             let lines: String = conflicts.iter().map(|conflict| format!("\n  {conflict}")).collect();
             let places = in_conflict(conflicts.len());
@@ -72,10 +72,10 @@ fn of_busy(busy: &lock::Busy) -> String {
     let (file, waited) = (shown(&busy.target), tenths(busy.waited));
     let holder = match &busy.holder {
         Some(holder) => format!("is held by {holder}"),
-        None => "is being taken or given back by another process".to_owned(),
+        None => "is being taken or released by another process".to_owned(),
     };
     let next = match busy.doubt {
-        Some(_) => "whether that holder still works cannot be told from here, so a person has to look",
+        Some(_) => "whether that holder still works cannot be determined from here, so a person has to check",
         None => "try again later",
     };
     format!("the lock on '{file}' {holder}; waited {waited}; nothing has changed; {next}")

@@ -1,4 +1,4 @@
-//! What `memlatch doctor` has found: one finding for each thing that is well, worth knowing, or to be mended.
+//! The findings of `memlatch doctor`: what is in order, worth knowing, or in need of fixing.
 
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,9 @@ pub struct Diagnosis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     Ok,
-    /// Worth knowing; nothing has to be done.
+    /// Worth knowing; needs no action.
     Note,
-    /// Something has to be mended.
+    /// Needs fixing.
     Problem,
 }
 
@@ -28,7 +28,7 @@ impl Level {
     }
 }
 
-/// What is looked at.
+/// The checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
     Environment,
@@ -63,7 +63,7 @@ pub struct Finding {
     pub level: Level,
     pub what: String,
     pub place: Option<PathBuf>,
-    /// What to run, or to do.
+    /// The command to run, or what to do.
     pub remedy: Option<String>,
 }
 
@@ -72,7 +72,7 @@ pub struct Finding {
 pub struct Findings(pub Vec<Finding>);
 
 impl Findings {
-    /// All is well there.
+    /// Adds a finding that something is in order.
     pub fn ok(&mut self, check: Check, what: impl Into<String>, place: Option<&Path>) {
         self.add(check, Level::Ok, what.into(), place, None);
     }
@@ -82,7 +82,7 @@ impl Findings {
         self.add(check, Level::Note, what.into(), place, Some(remedy.into()));
     }
 
-    /// Something has to be mended.
+    /// Needs fixing.
     pub fn problem(&mut self, check: Check, what: impl Into<String>, place: Option<&Path>, remedy: impl Into<String>) {
         self.add(check, Level::Problem, what.into(), place, Some(remedy.into()));
     }
@@ -95,7 +95,7 @@ impl Findings {
         self.0.iter().filter(|finding| finding.level == level).count()
     }
 
-    /// Whether a check has found anything but what is well.
+    /// Whether a check has found a note or a problem.
     pub fn is_clean(&self, check: Check) -> bool {
         self.0.iter().all(|finding| finding.check != check || finding.level == Level::Ok)
     }

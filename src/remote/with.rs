@@ -8,7 +8,7 @@ use crate::{
     session::{claim, take},
 };
 use memlatch::{
-    commands::with::{cannot_run, see_through, shell_status},
+    commands::with::{cannot_run, shell_status, wait_and_forward},
     failure::{Failure, Kind},
     request::With,
     settings,
@@ -148,7 +148,7 @@ fn run_inside(held: &[Held], request: &With, means: Means<'_>) -> Result<u8, Fai
     _ = keeper.tell_command(child.id());
     watch(holds, news, keeper.pid(), Arc::clone(&state))
         .map_err(|error| Failure::failed(format!("cannot watch over the lock: {error}")))?;
-    let status = see_through(&mut child, &signals)
+    let status = wait_and_forward(&mut child, &signals)
         .map_err(|error| Failure::failed(format!("cannot wait for '{}': {error}", shown(Path::new(program)))))?;
     let was = state.compare_exchange(state::RUNS, state::ENDED, Ordering::SeqCst, Ordering::SeqCst);
     keeper.dismiss();

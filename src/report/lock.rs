@@ -1,4 +1,4 @@
-//! One lock, in words and as JSON.
+//! One lock, as text and as JSON.
 
 use crate::{
     lock::{census::Sighting, holder::State, info::Info, info::utc, waiters::Waiters},
@@ -7,7 +7,7 @@ use crate::{
 use memlatch_os::paths::shown;
 use serde_json::{Map, Value, json};
 
-/// One word for what is known of the holder.
+/// The state of the holder in one word.
 pub fn state_of(sighting: &Sighting) -> &'static str {
     match sighting.state {
         State::Alive => "active",
@@ -16,12 +16,12 @@ pub fn state_of(sighting: &Sighting) -> &'static str {
     }
 }
 
-/// For how many seconds the lock has been held. A clock that was set back makes no negative age.
+/// The seconds for which the lock has been held; not negative, even if the clock was set back.
 pub fn age_of(info: &Info) -> Option<u64> {
     info.acquired.map(|since| process::wall_clock().saturating_sub(since).max(0).unsigned_abs())
 }
 
-/// The lock as a JSON object; `docs/file-lock.md` lists its members. Who waits is told if it was looked for.
+/// The lock as a JSON object; `docs/file-lock.md` lists its members. The number of waiters is included if it was determined.
 pub fn as_json(sighting: &Sighting, waiters: Option<&Waiters>) -> Value {
     let mut object = json!({
         "id": sighting.id.as_str(),
@@ -41,7 +41,7 @@ pub fn as_json(sighting: &Sighting, waiters: Option<&Waiters>) -> Value {
     object
 }
 
-/// The members that tell of the holder.
+/// The members that describe the holder.
 pub fn holder_as_json(info: &Info) -> Map<String, Value> {
     let members = json!({
         "pid": info.pid,

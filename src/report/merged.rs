@@ -1,4 +1,4 @@
-//! Documents that were put together, and the conflicts among them.
+//! Merged documents and their conflicts.
 
 use super::Console;
 use crate::{
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// The status of a merge with conflicts. git takes 1 to 127 from a driver for that, and what is above for a failure.
 const CONFLICTS: u8 = 1;
 
-/// Prints the result, and tells of the conflicts.
+/// Prints the result and the conflicts.
 pub fn tell(merged: &Merged, console: &Console) -> Result<u8, Failure> {
     let Merged { document, conflicts, as_json } = merged;
     if *as_json {
@@ -43,7 +43,7 @@ fn summary(conflicts: &[Conflict], are_marked: bool) -> String {
     format!("{count} conflict{}; {next}{lines}", if count == 1 { "" } else { "s" })
 }
 
-/// Tells git what its driver has left.
+/// Reports the result of a merge to git.
 pub fn driven(driven: &Driven, console: &Console) -> u8 {
     let name = shown(&driven.file);
     for conflict in &driven.conflicts {
@@ -63,7 +63,7 @@ pub fn as_json(conflict: &Conflict) -> Value {
     object
 }
 
-/// What nests too deep for the JSON of answers is `null` there.
+/// A value nested too deeply for the JSON of answers is `null` there.
 fn parsed(text: &[u8]) -> Value {
     serde_json::from_slice(text).unwrap_or(Value::Null)
 }

@@ -1,4 +1,4 @@
-//! What a command tells on its way: the steps of a lock, the waiting for it, and notes on what was done.
+//! Reports of a running command: the steps of a lock, waiting for it, and notes on what was done.
 
 use super::{Console, show, values::Printer};
 use crate::{
@@ -15,7 +15,7 @@ use memlatch_os::{
 };
 use std::{fmt::Display, io, ops::ControlFlow, path::Path, time::Duration};
 
-/// How much of a line that was taken out is shown.
+/// The most characters of a removed line to print.
 const LONGEST_LINE: usize = 80;
 
 const UNCONFINED: &str = "this system cannot confine the server to its directories; a process that may write there can \
@@ -32,27 +32,33 @@ impl Sink for Console<'_> {
                 let words: Vec<String> = command.iter().map(|word| shown(Path::new(word))).collect();
                 self.debug(format_args!("Executing with lock: {}", words.join(" ")));
             }
-            Note::NotGivenBack(error) => self.info(format_args!("{error}; the next to lock it clears what is left")),
-            Note::MadeFolder(folder) => self.progress(format_args!("Made folder: {}", shown(folder))),
+            Note::NotGivenBack(error) => {
+                self.info(format_args!("{error}; the next process that locks it clears the rest"))
+            }
+            Note::MadeFolder(folder) => self.progress(format_args!("Made directory: {}", shown(folder))),
             Note::OtherNames { file, count } => {
                 let names = match count {
                     1 => "another name (a hard link), which keeps".to_owned(),
                     many => format!("{many} other names (hard links), which keep"),
                 };
-                self.info(format_args!("'{}' had {names} the old content; only a symbolic link follows", shown(file)));
+                self.info(format_args!(
+                    "'{}' had {names} the old content; only symbolic links lead to the new content",
+                    shown(file)
+                ));
             }
             Note::Mended { file, torn } => self.info(format_args!(
-                "'{}' ended in an unfinished line, as after a crash, which was taken out: {}",
+                "'{}' ended in an unfinished line, as after a crash, which was removed: {}",
                 shown(file),
                 shortened(&escape(torn), LONGEST_LINE)
             )),
             Note::TornLine(name) => self.info(format_args!(
-                "{name}: the last line is unfinished, as after a crash, and is left out; the next writer mends it"
+                "{name}: the last line is unfinished, as after a crash, and is left out; the next writer removes it"
             )),
             Note::GapLeft(error) => self.info(error),
-            Note::SearchGivenUp => self
-                .info("the search for the smallest difference took too long; what it had not found counts as changed"),
-            Note::MergedByLines => self.info("one of the three is not JSON, so git merges them by lines"),
+            Note::SearchGivenUp => self.info(
+                "the search for the smallest difference took too long; parts that it has not matched count as changed",
+            ),
+            Note::MergedByLines => self.info("one of the three files is not JSON, so git merges them by lines"),
             Note::Kept { file, as_file } => self.progress(format_args!("Kept {} as {}", shown(file), shown(as_file))),
             Note::Holding(folder) => self.info(format_args!(
                 "holding a lock in '{}'; now run 'memlatch doctor --probe' on the other machine",
@@ -94,7 +100,7 @@ impl Sink for Console<'_> {
 }
 
 impl Console<'_> {
-    /// Tells a step and the path that it is about, which is made fit to be shown only then.
+    /// Prints a step with its path, which is escaped only if it is printed.
     fn step(&self, what: &str, path: &Path) {
         if self.debug {
             self.debug(format_args!("{what}: {}", shown(path)));
@@ -114,7 +120,7 @@ impl Observer for Console<'_> {
                 let text = format!("waiting for the lock on '{}'{}", shown(target), held_by(holder));
                 match (self.is_terminal, clients::runs_this(self.settings)) {
                     (true, _) => self.info(text),
-                    // Nobody presses Ctrl-C there: how long it can take is what they have to know.
+                    // No user can press Ctrl-C there, so the client needs to know how long it can take.
                     (false, true) => self.info(format_args!("{text}; for {} at most", in_seconds(timeout))),
                     (false, false) => self.debug(text),
                 }
@@ -134,16 +140,16 @@ impl Observer for Console<'_> {
                 "the lease on '{}' ends with this command: its owner is PID {owner}, the shell that {client} started for it; for a lease over several commands add --owner client",
                 shown(target)
             )),
-            // A mistyped AICONFIG_PATH excludes nobody, and nothing else would tell.
+            // A mistyped AICONFIG_PATH excludes nobody, and no other message would reveal it.
             Event::NewFolder(path) if self.settings.home().is_none_or(|home| !path.starts_with(home)) => {
                 self.info(format_args!(
-                    "made the lock folder '{}', where nobody has locked anything yet; AICONFIG_PATH has to be the same for all who use these files",
+                    "made the lock directory '{}', which has no locks yet; AICONFIG_PATH must be the same for all programs that use these files",
                     shown(path)
                 ));
             }
             Event::NewFolder(_) => {}
             Event::OpenFolder(path) => self.info(format_args!(
-                "others can write to the lock folder '{0}', and so break its locks; run: chmod go-w '{0}'",
+                "others can write to the lock directory '{0}' and break its locks; run: chmod go-w '{0}'",
                 shown(path)
             )),
         }
@@ -154,7 +160,7 @@ fn held_by(holder: Option<&Info>) -> String {
     holder.map_or(String::new(), |holder| format!(", held by {holder}"))
 }
 
-/// Rounded to tenths: of several files, the second has to wait a little less than was asked for.
+/// Rounded to tenths: with several files, the time left for the second is a little less than the limit.
 fn in_seconds(time: Duration) -> String {
     tenths(time + Duration::from_millis(50))
 }

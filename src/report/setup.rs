@@ -15,12 +15,12 @@ pub fn linked(linked: &Linked, console: &Console) -> u8 {
     if !is_on_path {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
         console.info(format_args!(
-            "'{}' is not on the PATH; for that, add this line to ~/.profile: PATH={}:$PATH",
+            "'{}' is not on the PATH; to add it, put this line into ~/.profile: PATH={}:$PATH",
             shown(&folder),
             quoted(&folder)
         ));
     }
-    console.progress("Run 'memlatch doctor' to see whether all is well");
+    console.progress("Run 'memlatch doctor' to check the installation");
     0
 }
 
@@ -32,7 +32,7 @@ pub fn merge_driver(driver: &MergeDriver, console: &Console) -> u8 {
         Some((attributes, command)) => {
             console.ok(format_args!("git merges JSON files in {repository} with: {command}"));
             console.info(format_args!(
-                "{} names the files, so commit it; the driver itself is set on this machine alone, and the others run this too",
+                "{} lists the files, so commit it; the driver itself is configured only on this machine, so run this command on the others too",
                 shown(attributes)
             ));
         }
@@ -44,21 +44,21 @@ pub fn merge_driver(driver: &MergeDriver, console: &Console) -> u8 {
 pub fn server_entry(entry: &ServerEntry, console: &Console) -> Result<u8, Failure> {
     let file = shown(&entry.file);
     match &entry.state {
-        EntryState::There => console.ok(format_args!("{file} has the entry already")),
+        EntryState::There => console.ok(format_args!("{file} already has the entry")),
         EntryState::Shown(text) => {
             console.data(|out| out.write_all(text.as_bytes()))?;
-            console.info(format_args!("it goes into {file}"));
+            console.info(format_args!("this entry belongs in {file}"));
         }
         EntryState::Written(written) => {
             console.tell(written)?;
             let (name, look) = (entry.client.name(), look(entry.client));
-            console.info(format_args!("{name} starts memlatch from its next start on; to look: {look}"));
+            console.info(format_args!("{name} will start memlatch after its own next start; to check: {look}"));
         }
     }
     Ok(0)
 }
 
-/// How the client itself tells of its servers.
+/// The command by which the client lists its servers.
 fn look(client: Client) -> &'static str {
     match client {
         Client::ClaudeCode => "claude mcp list",

@@ -29,7 +29,7 @@ use std::{
 
 const BETWEEN_FRAMES: Duration = Duration::from_secs(1);
 
-/// What the table tells. Where room is short, the command goes first and the target stays to the last.
+/// The columns of the table. If there is little room, the command is left out first and the target last.
 const COLUMNS: [Column; 7] = [
     Column { title: "TARGET", align: Align::Left, shorten: Shorten::Middle(18), rank: 0 },
     Column { title: "STATUS", align: Align::Left, shorten: Shorten::Never, rank: 1 },
@@ -87,15 +87,14 @@ fn print_sighting(out: &mut dyn Write, sighting: &Sighting) -> io::Result<()> {
     writeln!(out, "  Status: {}", sighting.described())
 }
 
-/// Draws the table again and again, until a signal comes. Ctrl-C is how people end it; the number of any other is given.
+/// Draws the table repeatedly, until a signal arrives. Ctrl-C is the normal end; the number of any other signal is returned.
 pub fn watch(look: &mut dyn FnMut() -> Result<Locks, Failure>, console: &Console) -> Result<Option<i32>, Failure> {
     let Some(terminal) = Terminal::on_stdout(console.settings).filter(Terminal::redraws) else {
         return Err(Failure::usage(
-            "--watch draws on a terminal, and standard output is none that can be drawn on; run 'file-lock show' or 'file-lock show --json' as often as you like",
+            "--watch needs a terminal that can be redrawn, and standard output is not one; run 'file-lock show' or 'file-lock show --json' repeatedly",
         ));
     };
-    let interrupts =
-        Interrupts::block().map_err(|error| Failure::failed(format!("cannot hold signals back: {error}")))?;
+    let interrupts = Interrupts::block().map_err(|error| Failure::failed(format!("cannot block signals: {error}")))?;
     let mut screen = Screen::open(&terminal).map_err(Failure::from_output)?;
     loop {
         let size = terminal.size();
@@ -119,7 +118,7 @@ pub fn watch(look: &mut dyn FnMut() -> Result<Locks, Failure>, console: &Console
     }
 }
 
-/// What a terminal shows, in lines of this width at most.
+/// The table for a terminal, in lines of at most this width.
 fn table(locks: &Locks, terminal: &Terminal, width: usize) -> Vec<String> {
     let title = format!("Current locks in: {}", shown(&locks.folder));
     let mut lines = vec![table::shortened(&title, Shorten::Middle(0), width), String::new()];
@@ -146,7 +145,7 @@ fn row(sighting: &Sighting, waiters: &Waiters) -> Vec<Cell> {
     let target = match info.and_then(|info| info.target.as_deref()) {
         _ if depth > 0 => format!("{}└ inside", "  ".repeat(depth - 1)),
         Some(target) => shown(target),
-        // A script does not say what it has locked.
+        // A script does not record what it has locked.
         None => format!("lock {}…", &sighting.id.as_str()[..8]),
     };
     let color = match sighting.state {

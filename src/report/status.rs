@@ -1,4 +1,4 @@
-//! Whether a file is locked, as `file-lock status` tells it.
+//! The output of `file-lock status`.
 
 use super::{Console, lock};
 use crate::{failure::Failure, lock::census::Sighting, outcome::Status, revision::Revision};

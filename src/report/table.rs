@@ -1,4 +1,4 @@
-//! Tables that fit a width: cells are shortened first, then the least columns go. Pure.
+//! Tables that fit a width: cells are shortened first, then the least important columns are left out. Pure.
 
 use super::terminal::Color;
 use unicode_width::UnicodeWidthChar;
@@ -6,14 +6,14 @@ use unicode_width::UnicodeWidthChar;
 const GAP: usize = 2;
 const ELLIPSIS: char = '…';
 
-/// Where a cell's text stands in a column that is wider.
+/// The alignment of a cell's text in a wider column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     Left,
     Right,
 }
 
-/// What may be left out of a cell when there is too little room.
+/// Which part of a cell may be cut if there is too little room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shorten {
     Never,
@@ -29,7 +29,7 @@ pub struct Column {
     pub title: &'static str,
     pub align: Align,
     pub shorten: Shorten,
-    /// The column with the highest rank goes first.
+    /// The column with the highest rank is left out first.
     pub rank: u8,
 }
 
@@ -111,12 +111,12 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], width: usize) -> Vec<(usize, usiz
     widths
 }
 
-/// How many cells of a terminal a text takes.
+/// The number of terminal cells that a text takes.
 fn cells(text: &str) -> usize {
     text.chars().map(width_of).sum()
 }
 
-/// A character alone, as terminals count: they do not join several to one picture.
+/// The width of a single character, as terminals count: they do not combine characters into one glyph.
 fn width_of(char: char) -> usize {
     char.width().unwrap_or(0)
 }
@@ -127,7 +127,7 @@ pub fn shortened(text: &str, how: Shorten, room: usize) -> String {
         return text.to_owned();
     }
     let left = room.saturating_sub(1);
-    // The end of a path tells more than its beginning.
+    // The end of a path is more informative than its beginning.
     let head = if matches!(how, Shorten::Middle(_)) { left / 3 } else { left };
     let beginning: String = within(text.chars(), head).into_iter().collect();
     let end = within(text.chars().rev(), left - head);

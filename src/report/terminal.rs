@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::{self, IsTerminal, Write};
 
-/// Where a terminal does not tell its size.
+/// The size if a terminal does not report its size.
 const USUAL: Size = Size { columns: 80, rows: 24 };
 
 /// Another screen than the one with the shell's lines, and no cursor.
@@ -77,7 +77,7 @@ impl Terminal {
         })
     }
 
-    /// Whether what was written can be written over: a dumb terminal only goes on.
+    /// Whether the screen can be redrawn: a dumb terminal only appends lines.
     pub fn redraws(&self) -> bool {
         self.redraws
     }
@@ -91,14 +91,14 @@ impl Terminal {
     }
 }
 
-/// A screen of one's own, for as long as the value lives; then the terminal is as it was.
+/// An alternate screen for the lifetime of the value; after that the terminal is as before.
 #[must_use = "the screen is left when the value is dropped"]
 pub struct Screen {
     before: Option<Termios>,
 }
 
 impl Screen {
-    /// Begins with an empty screen on which nothing that is typed appears.
+    /// Starts an empty screen with echo switched off.
     pub fn open(_terminal: &Terminal) -> io::Result<Self> {
         let before = tcgetattr(stdout()).ok();
         if let Some(before) = &before {

@@ -1,4 +1,4 @@
-//! Values as they are printed, such as the outputs of a filter.
+//! Printing values, such as the outputs of a filter.
 
 use crate::{
     document::{self, colors::Colors},

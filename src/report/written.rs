@@ -1,4 +1,4 @@
-//! What has become of a write: a file that was written, one that would be, and one that was refused.
+//! The result of a write: done, previewed or refused.
 
 use super::{Console, merged, terminal::Color};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 use memlatch_os::paths::shown;
 use serde_json::json;
 
-/// Tells people of a write, and the program that asked for it.
+/// Reports a write, to users and to programs.
 pub fn tell(written: &Written, console: &Console) -> Result<u8, Failure> {
     let file = shown(&written.file);
     match &written.deed {
@@ -33,7 +33,7 @@ pub fn tell(written: &Written, console: &Console) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Prints the new content for programs, and what differs for people, or for whoever asked for that.
+/// Prints the new content for programs, and the difference for users or on request.
 pub fn preview(preview: &Preview, console: &Console) -> Result<u8, Failure> {
     let Preview { file, old, new, only_difference } = preview;
     if !only_difference && !console.data_is_read_by_people() {
@@ -64,7 +64,7 @@ fn painted(line: &str, is_header: bool) -> String {
     color.paint(body) + end
 }
 
-/// What differs, as a unified diff. A file that does not exist is `/dev/null` there.
+/// The difference, as a unified diff. A file that does not exist is `/dev/null` there.
 pub fn difference(Preview { file, old, new, .. }: &Preview) -> String {
     let name = shown(file);
     let old_name = if old.is_some() { &name } else { "/dev/null" };
@@ -73,7 +73,7 @@ pub fn difference(Preview { file, old, new, .. }: &Preview) -> String {
     diff::unified((old_name, &old), (&name, &new))
 }
 
-/// What a program is told of a write that was refused, if it asked for JSON and there is something to tell.
+/// The JSON about a refused write, if a program asked for it.
 pub fn refused(stale: &Stale, console: &Console) -> Result<(), Failure> {
     let answer = match &stale.cause {
         _ if !stale.as_json => return Ok(()),

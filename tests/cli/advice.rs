@@ -142,7 +142,7 @@ fn invalid_json_is_reported_with_the_backup_that_is_still_valid() {
         [&["memory-read", "bad.json", ".a"][..], &["memory-read", "bad.json"], &["memory-update", "bad.json", ".a = 1"]]
     {
         let message = told(&sandbox, words, 1);
-        let remedy = "'bad.json.bak' holds an earlier content; to put it back: atomic-write bad.json --restore=1";
+        let remedy = "'bad.json.bak' holds an earlier content; to restore it: atomic-write bad.json --restore=1";
         assert!(message.contains("line 2") && message.contains(remedy), "{words:?}: {message}");
     }
     // Nothing is promised where there is none.

@@ -63,7 +63,7 @@ fn examine_with(sandbox: &Sandbox, environment: &[(&str, &str)], words: &[&str])
         assert!(finding["remedy"].is_string() && finding["what"].is_string(), "{finding}");
     }
     // The tests may themselves run on a file system that is worth a note.
-    let of_the_place = |finding: &Value| text(finding, "what").starts_with("the lock folder is on ");
+    let of_the_place = |finding: &Value| text(finding, "what").starts_with("the lock directory is on ");
     Diagnosis { status, findings: findings.into_iter().filter(|finding| !of_the_place(finding)).collect() }
 }
 
@@ -110,7 +110,7 @@ fn where_all_is_well_it_says_so_and_changes_nothing() {
     let sandbox = healthy();
     let before = everything(&sandbox.aiconfig());
     let told = sandbox.line("memlatch doctor").succeeds().reports("").stdout();
-    let is_fine = |line: &str| line.starts_with("[OK] ") || line.starts_with("[INFO] the lock folder is on ");
+    let is_fine = |line: &str| line.starts_with("[OK] ") || line.starts_with("[INFO] the lock directory is on ");
     assert!(told.lines().filter(|line| !line.starts_with("  remedy: ")).rev().skip(1).all(is_fine), "{told}");
     assert!(told.lines().last().is_some_and(|line| line.starts_with("all is well")), "{told}");
     for check in ["environment", "lock-folder", "links", "locks", "leftovers", "memory"] {
@@ -474,7 +474,7 @@ fn on_a_disk_of_its_own_a_machine_shows_nothing_to_another() {
     let sandbox = healthy();
     let before = everything(&sandbox.aiconfig());
     for side in ["--hold", "--probe"] {
-        let told = ["lock folder", "this machine's own", "set AICONFIG_PATH"];
+        let told = ["lock directory", "this machine's own", "set AICONFIG_PATH"];
         sandbox.line(&format!("memlatch doctor {side}")).ends(1).tells(told);
     }
     sandbox.line("memlatch doctor --hold --probe").ends(2).refuses();

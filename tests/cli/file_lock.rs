@@ -486,7 +486,7 @@ fn a_program_in_the_place_of_a_file_is_not_locked() {
     sandbox.program("run.sh", "#!/bin/sh\necho ran \"$@\"\n");
     for words in ["./run.sh -- prod", "run.sh -- prod", "sh -- -c true"] {
         let refused = sandbox.line(&format!("file-lock with notes.json {words}")).ends(2).refuses();
-        refused.tells(["stands before '--'", "file-lock with notes.json -- "]);
+        refused.tells(["comes before '--'", "file-lock with notes.json -- "]);
     }
     assert_eq!(sandbox.locks(), Vec::<String>::new());
     sandbox.line("file-lock with notes.json -- ./run.sh -- prod").succeeds().prints("ran -- prod\n");
@@ -504,7 +504,7 @@ fn a_relative_base_directory_is_refused() {
         ["memory-update a.json .n=1", "file-lock status a.json", "file-lock acquire a.json", "memory-read a.json"]
     {
         let call = sandbox.line(line).env("AICONFIG_PATH", "notes");
-        call.ends(2).refuses().tells(["AICONFIG_PATH is 'notes'", "the whole path"]);
+        call.ends(2).refuses().tells(["AICONFIG_PATH is 'notes'", "an absolute path"]);
     }
     sandbox.holds("a.json", "{}");
     assert!(!sandbox.path("notes").exists());
@@ -515,9 +515,9 @@ fn making_a_lock_directory_outside_of_the_home_is_reported_once() {
     let sandbox = Sandbox::new();
     let base = sandbox.path("mistyped");
     let update = || sandbox.line("memory-update a.json .n=1 --create").env("AICONFIG_PATH", &base).succeeds().stderr();
-    let told = format!("[INFO] memory-update: made the lock folder '{}'", base.join(".locks").display());
+    let told = format!("[INFO] memory-update: made the lock directory '{}'", base.join(".locks").display());
     assert!(update().contains(&told));
-    assert!(!update().contains("lock folder"));
+    assert!(!update().contains("lock directory"));
     let at_home = sandbox.line("memory-update a.json .n=1").without("AICONFIG_PATH").succeeds().stderr();
-    assert!(!at_home.contains("lock folder"), "{at_home}");
+    assert!(!at_home.contains("lock directory"), "{at_home}");
 }

@@ -51,7 +51,7 @@ fn an_update_of_lines_whose_result_is_not_an_array_is_refused() {
         .tells(["holds an array", "memory-read log.jsonl '.[0]' -s,"]);
     sandbox.call(["memory-read", "log.jsonl", ".[0]", "-s", "-c"]).succeeds().prints("{\"i\":1}\n");
     let call = sandbox.call(["memory-update", "log.jsonl", ".[0]", "--allow-type-change"]).ends(1);
-    call.refuses().tells(["is not a list", "[FILTER]"]);
+    call.refuses().tells(["is not an array", "[FILTER]"]);
     sandbox.holds("log.jsonl", TWO);
 }
 
@@ -70,7 +70,7 @@ fn a_missing_file_is_started_on_demand() {
     sandbox.holds("b.jsonl", "0\n0.5\n1\n");
     sandbox.call(["memory-update", "c.jsonl", ". + [1]", "--create"]).succeeds();
     sandbox.holds("c.jsonl", "1\n");
-    sandbox.call(["memory-update", "d.jsonl", ".", "--create={\"a\":1}"]).ends(2).refuses().tells(["is not a list"]);
+    sandbox.call(["memory-update", "d.jsonl", ".", "--create={\"a\":1}"]).ends(2).refuses().tells(["is not an array"]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn an_invalid_revision_is_wrong_usage() {
         "--if-revision none --no-lock",
         "--if-revision none --base none",
     ] {
-        sandbox.line(&format!("atomic-write a.json {both}")).ends(2).refuses().tells(["cannot both be meant"]);
+        sandbox.line(&format!("atomic-write a.json {both}")).ends(2).refuses().tells(["cannot be used together"]);
     }
     sandbox.line("memory-update a.json .n=1 --dry-run --print-revision").ends(2).refuses();
     sandbox.holds("a.json", "{}");
@@ -106,7 +106,7 @@ fn a_write_over_another_revision_changes_nothing_and_says_what_to_do() {
     // Something that is gone has changed, too.
     for line in ["memory-update b.json .n=2", "memory-update b.json .n=2 --create", "atomic-write b.json --content {}"]
     {
-        sandbox.line(&format!("{line} --if-revision {stale}")).ends(76).refuses().tells(["does not exist any more"]);
+        sandbox.line(&format!("{line} --if-revision {stale}")).ends(76).refuses().tells(["no longer exists"]);
     }
     assert_eq!(everything(&sandbox), before);
 }
@@ -203,12 +203,7 @@ fn a_conflict_or_a_base_that_cannot_be_found_changes_nothing() {
     sandbox.line("atomic-write a.json --base list.json").stdin(ours).ends(76).refuses().tells(["  .: both changed it"]);
     sandbox.line("atomic-write a.json --base torn.json").stdin(ours).ends(1).refuses().tells(["the base is not JSON"]);
     sandbox.line(&format!("atomic-write b.json --base {gone}")).stdin(ours).ends(76).refuses();
-    sandbox
-        .line("atomic-write b.json --base base.json")
-        .stdin(ours)
-        .ends(76)
-        .refuses()
-        .tells(["does not exist any more"]);
+    sandbox.line("atomic-write b.json --base base.json").stdin(ours).ends(76).refuses().tells(["no longer exists"]);
     assert_eq!(everything(&sandbox), before);
 }
 

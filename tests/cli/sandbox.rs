@@ -1,6 +1,6 @@
-//! A place of its own for each test: folders, environment, the tools on the PATH, and a look at what is left at the end.
+//! A sandbox for each test: directories, environment, the tools on the PATH, and a check of what is left at the end.
 //!
-//! Nothing here sleeps in the hope that something has happened by then: who waits names the event, and the deadline is
+//! Nothing here sleeps in the hope that something has happened by then: every wait names its event, and the deadline is
 //! so generous that only a hang can miss it.
 
 use std::{
@@ -63,7 +63,7 @@ pub fn available(program: &str) -> bool {
     found_or_skipped(program, std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// The same for a file that is no program.
+/// The same for a file that is not a program.
 pub fn installed(file: &str) -> bool {
     found_or_skipped(file, Path::new(file).is_file())
 }
@@ -93,7 +93,7 @@ pub fn wait_until(event: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// A temporary home with its own lock folder, a working folder, and the tools on the PATH and in `scripts/`.
+/// A temporary home with its own lock directory, a working directory, and the tools on the PATH and in `scripts/`.
 pub struct Sandbox {
     root: TempDir,
     may_leave_locks: AtomicBool,
@@ -132,7 +132,7 @@ impl Sandbox {
         self.root.path().canonicalize().expect("the sandbox is there")
     }
 
-    /// A path in the working folder.
+    /// A path in the working directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root().join("work").join(name)
     }
@@ -203,14 +203,14 @@ impl Sandbox {
         self.locks_folder().join(format!("{}.lock", self.lock_id(name)))
     }
 
-    /// The names of the lock folders that exist now.
+    /// The names of the lock directorys that exist now.
     pub fn locks(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.locks_folder()) else { return Vec::new() };
         let names = entries.map(|entry| entry.expect("a lock").file_name().to_string_lossy().into_owned());
         names.filter(|name| name.ends_with(".lock")).collect()
     }
 
-    /// Whatever lies in the working folder under a name that looks like an unfinished write.
+    /// Files in the working directory whose names look like unfinished writes.
     pub fn litter(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut folders = vec![self.path("")];
@@ -227,10 +227,10 @@ impl Sandbox {
         found
     }
 
-    /// A lock folder as the shell scripts made it, held by `pid`.
+    /// A lock directory as the shell scripts made it, held by `pid`.
     pub fn plant_script_lock(&self, name: &str, pid: u32) {
         let folder = self.lock_folder(name);
-        fs::create_dir_all(&folder).expect("a lock folder");
+        fs::create_dir_all(&folder).expect("a lock directory");
         let host = hostname::get().expect("a host name").to_string_lossy().into_owned();
         let info = format!("PID: {pid}\nACQUIRED: 2026-01-25T10:30:00Z\nHOSTNAME: {host}\n");
         fs::write(folder.join("info"), info).expect("an info file");
@@ -258,7 +258,7 @@ impl Sandbox {
         Call { command, stdin: None, _sandbox: self }
     }
 
-    /// The same from a line without quoting: words are what stands between blanks.
+    /// The same from a line without quoting: words are separated by blanks.
     pub fn line(&self, line: &str) -> Call<'_> {
         self.call(line.split_whitespace())
     }
@@ -282,7 +282,7 @@ impl Sandbox {
         path
     }
 
-    /// Somebody else who works under the lock of `name` until told to stop, or killed.
+    /// Another process that works under the lock of `name` until told to stop, or killed.
     #[track_caller]
     pub fn holder(&self, name: &str) -> Running {
         let held = self.call(["file-lock", "with", name, "--", "sh", "-c", "echo held; read _ || true"]).start();
@@ -290,7 +290,7 @@ impl Sandbox {
         held
     }
 
-    /// Somebody else whose shell has acquired `name` and lives until told to stop, or killed.
+    /// Another process whose shell has acquired `name` and lives until told to stop, or killed.
     #[track_caller]
     pub fn leaseholder(&self, name: &str) -> Running {
         let script = format!("ID=$(file-lock acquire '{name}') || exit\necho \"held $ID\"\nread _\ntrue\n");
@@ -359,7 +359,7 @@ impl Call<'_> {
         self
     }
 
-    /// What argv[0] says, whatever file runs.
+    /// Sets argv[0], independently of the file that runs.
     pub fn named(mut self, name: &str) -> Self {
         self.command.arg0(name);
         self
@@ -500,7 +500,7 @@ impl Running {
         kill_process(self.pid(), signal).expect("it is still there");
     }
 
-    /// Kills this process alone and waits for its end, not for its children's.
+    /// Kills only this process and waits for its end, not for that of its children.
     pub fn kill(&mut self) -> ExitStatus {
         self.signal(Signal::KILL);
         self.wait()

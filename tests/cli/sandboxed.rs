@@ -1,4 +1,4 @@
-//! Commands in sandboxes and containers: lock folders that cannot be written, and PID namespaces of their own.
+//! Commands in sandboxes and containers: lock directorys that cannot be written, and PID namespaces of their own.
 //!
 //! The namespaces are real ones, by unshare(1) and as root: what bubblewrap and container engines set up as well.
 #![cfg(target_os = "linux")]
@@ -15,7 +15,7 @@ fn may_make_namespaces() -> bool {
     is_root && available("unshare")
 }
 
-/// A script with PID and mount namespaces of its own, in which the lock folder is `writable` or not.
+/// A script with PID and mount namespaces of its own, in which the lock directory is `writable` or not.
 fn sandboxed<'a>(sandbox: &'a Sandbox, writable: bool, script: &str) -> Call<'a> {
     let base = sandbox.aiconfig();
     let mount = if writable {

@@ -42,7 +42,7 @@ fn conforming_content_is_written() {
 fn nonconforming_content_is_refused_with_each_place_and_reason() {
     let sandbox = with_schema(SESSIONS);
     let told = [
-        ": the new content for 'a.json' does not fit the schema 'schema.json'; the file is as it was\n",
+        ": the new content for 'a.json' does not conform to the schema 'schema.json'; the file is as it was\n",
         "  at /sessions/0/id: 5 is not of type \"string\"\n",
         "  at /sessions/1/at: \"yesterday\" is not a \"date-time\"\n",
         "  at /sessions/1: \"id\" is a required property\n",
@@ -113,13 +113,13 @@ fn an_unusable_schema_is_wrong_usage_and_reported_before_the_lock_is_taken() {
     for (content, told) in [
         ("{", "is not JSON"),
         ("", "is not JSON"),
-        ("5", "is no valid JSON Schema"),
-        (r#"{"type": "strin"}"#, "is no valid JSON Schema: at /type: \"strin\""),
+        ("5", "is not a valid JSON Schema"),
+        (r#"{"type": "strin"}"#, "is not a valid JSON Schema: at /type: \"strin\""),
         (r#"{"pattern": "("}"#, "at /pattern"),
         (r##"{"$ref": "#/$defs/missing"}"##, "'/$defs/missing' does not exist"),
         (
             r#"{"$ref": "http://example.com/a.json"}"#,
-            "refers to 'http://example.com/a.json', and nothing outside the file",
+            "refers to 'http://example.com/a.json', but only this file is read",
         ),
         (r#"{"$ref": "file:///etc/hostname"}"#, "refers to 'file:///etc/hostname'"),
         (r##"{"items": {"$ref": "other.json#/a"}}"##, "refers to 'other.json#/a'"),

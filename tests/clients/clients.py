@@ -95,7 +95,7 @@ class Codex(Client):
             settings[f"mcp_servers.{name}"] = (f"{{required=true, command={json.dumps(words[0])}, args={json.dumps(words[1:])}, "
                                                'default_tools_approval_mode="approve"}')
         given = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-        # A hook runs if its user has trusted it in the terminal interface; nobody is there to do so.
+        # A hook runs only if the user has trusted it in the terminal interface, which is not possible here.
         given += ["--skip-git-repo-check", "--dangerously-bypass-hook-trust"]
         return ["exec", *given, "--sandbox", "workspace-write" if sandboxed else "danger-full-access", prompt]
 
@@ -174,7 +174,7 @@ class Opencode(Client):
             "provider": {MODEL: {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {MODEL: {"name": MODEL}}}},
             "mcp": {name: {"type": "local", "command": words} for name, words in servers.items()},
         }
-        # Where there is a plugin it looks for its own npm package, several times where there is no network.
+        # With a plugin it looks for its own npm package, several times if there is no network.
         return {"OPENCODE_CONFIG_CONTENT": json.dumps(config), "OPENCODE_DISABLE_AUTOUPDATE": "1", "npm_config_fetch_retries": "0",
                 "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}
 

@@ -44,7 +44,7 @@ def at_once(rooms, script, servers=()):
 
 
 def shared(rooms):
-    """One folder for all: every client has the same base folder."""
+    """One directory for all: every client has the same base directory."""
     folder = rooms[0].home / "aiconfig"
     for room in rooms[1:]:
         shutil.rmtree(room.home / "aiconfig")
@@ -123,7 +123,7 @@ def graphs(rooms, report):
             raise Skipped("it is not installed")
         file = memory / "reference.jsonl"
         names, broken, told = graph(rooms, ["env", f"MEMORY_FILE_PATH={file}", "node", str(server)], file)
-        # It shows that the load is one that loses writes; nothing is asked of somebody else's server.
+        # This shows that the load can lose writes; the other server is not expected to pass.
         tell(f"{names} of {whole} entities kept, {told} reported as done")
 
 

@@ -1,6 +1,6 @@
-"""The pages of the docs for one client each: their lines are what is tried, as they stand there.
+"""The pages of the docs for one client each: their lines are run exactly as printed.
 
-A section's ```sh blocks are commands; a block of JSON or TOML belongs into the file that is named before it.
+A section's ```sh blocks are commands; a block of JSON or TOML goes into the file named before it.
 """
 
 import json
@@ -16,7 +16,7 @@ def section(root, client, title):
 
 
 def follow(room, title):
-    """Does what a section says, in the repository's folder."""
+    """Does what a section says, in the repository's directory."""
     text, did = section(room.root, room.client, title), 0
     # The parts of a text with fences are by turns prose and blocks.
     parts = re.split(r"^```(.*)$", text, flags=re.M)

@@ -23,7 +23,7 @@ class Request:
 
 
 def text_of(content):
-    """The text of a message, whatever parts it is in."""
+    """The text of a message, joined from its parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):

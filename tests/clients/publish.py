@@ -19,7 +19,7 @@ available from a package registry and has not been tried.
 
 
 def write(page, clients, peers, rows):
-    """The page anew: a table of what each client was tried with, and one of what they did together."""
+    """Writes the page: a table of the scenes of each client, and one of what they did together."""
     names = [client.name for client in clients]
     lines = ["| " + " | ".join(["", *(f"{client.title} {client.version}" for client in clients)]) + " |", "|---" * (len(names) + 1) + "|"]
     cells = {(client, scene): verdict if verdict == "ok" and not detail else f"{verdict}: {detail}"

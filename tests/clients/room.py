@@ -1,4 +1,4 @@
-"""A place where one client works: a home folder of its own with the commands in it, and a project.
+"""The environment of one client: a home directory with the commands in it, and a project.
 
 It is below target/, for Codex's sandbox needs a home outside /tmp. Not for what the client is asked.
 """
@@ -55,7 +55,7 @@ class Room:
         return said
 
     def play(self, steps, servers=(), sandboxed=False, folder=None):
-        """Has the client work through a script. Returns the model: what it was told, call by call."""
+        """Makes the client work through a script. Returns the model with what the client reported to it, call by call."""
         servers = dict(servers)
         with Model(steps) as model:
             words = self.client.words("Please do what has to be done.", servers, model.address, sandboxed)

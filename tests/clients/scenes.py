@@ -1,4 +1,4 @@
-"""What is tried with each client, and what must come of it.
+"""The scenes of each client, and their expected results.
 
 A scene takes a room and a report: `with report(name)` is one line of the result, and what goes wrong in it is an
 AssertionError. What a client was told is what the scripted model got to hear as results of its calls.
@@ -89,7 +89,7 @@ def lease(room, report):
         return lambda: outside.append(room.outside(f"memory-update {file} '.n += 100' --timeout 0")) or calls
 
     model = room.play([
-        # A second command keeps the shell: alone, `acquire` takes its place, and then the client is its parent anyway.
+        # The second command keeps the shell: a single `acquire` would replace it, and then the client would be its parent anyway.
         [client.shell(f"file-lock acquire {file} --owner client; echo status $?")],
         from_outside([client.shell(f"memory-update {file} '.n += 1' --timeout 0; echo status $?")]),
         from_outside([client.shell(f"memory-update {file} '.n += 1' --timeout 0; echo status $?")]),
@@ -171,7 +171,7 @@ def mcp(room, report):
     with report("a bad filter is a tool error"):
         expect("syntax error", failed)
     with report("its instructions reach the model"):
-        # Codex gives the first sentence alone, until a tool is looked for.
+        # Codex passes on only the first sentence, until a tool is searched for.
         assert model.told(instructions(room).split(".")[0]), "the model is told nothing of them"
 
 

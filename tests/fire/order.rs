@@ -45,7 +45,7 @@ enum Operation {
     Done,
 }
 
-/// Reads the operations on data out of a trace; the lock folder is gone after a power cut, or stale.
+/// Reads the operations on data out of a trace; the lock directory is gone after a power cut, or stale.
 fn operations(calls: &[Made], old: Option<&str>) -> Vec<Operation> {
     use Operation::*;
     let mut list = Vec::new();

@@ -46,7 +46,7 @@ pub struct Made {
     pub result: Option<i64>,
 }
 
-/// What is to become of a call.
+/// What to do with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Go,
@@ -83,7 +83,7 @@ pub struct Puppet {
     threads: HashSet<i32>,
     /// The calls that threads are in: index in `calls`, and what to put in the place of what the kernel says.
     under_way: HashMap<i32, (usize, Option<Instead>)>,
-    /// The thread that stands before a call, and that call.
+    /// The thread that is stopped before a call, and that call.
     standing: Option<(i32, usize)>,
     calls: Vec<Made>,
     end: Option<End>,
@@ -92,7 +92,7 @@ pub struct Puppet {
     stderr: File,
 }
 
-/// What is put in the place of what the kernel says.
+/// The result that replaces the kernel's.
 enum Instead {
     Result(i64),
     /// At the address in the second argument.
@@ -109,7 +109,7 @@ pub fn run(command: Command, stdin: &[u8], mut fate: impl FnMut(&Call) -> Fate) 
 }
 
 impl Puppet {
-    /// Starts a command, which stands before its first call.
+    /// Starts a command, stopped before its first call.
     pub fn start(mut command: Command, stdin: &[u8]) -> Puppet {
         let mut input = tempfile::tempfile().expect("a file for standard input");
         input.write_all(stdin).and_then(|()| input.seek(SeekFrom::Start(0)).map(drop)).expect("standard input");
@@ -164,7 +164,7 @@ impl Puppet {
         }
     }
 
-    /// Lets the call before which it stands go this way.
+    /// Lets the call at which it is stopped proceed in this way.
     pub fn decide(&mut self, fate: Fate) {
         let (tid, index) = self.standing.take().expect("a call to decide on");
         let mut instead = None;
@@ -185,7 +185,7 @@ impl Puppet {
         resume(tid, 0);
     }
 
-    /// Lets it run until it stands before a call that the test looks for. `None` if it ended first.
+    /// Lets it run until it is stopped before a call that the test looks for. `None` if it exited first.
     pub fn run_to(&mut self, mut wanted: impl FnMut(&Call) -> bool) -> Option<Call> {
         if self.standing.is_some() {
             self.decide(Fate::Go);
@@ -275,7 +275,7 @@ impl Puppet {
             return self.at_a_call(tid);
         }
         let is_event = status >> 16 != 0;
-        // A thread's life under ptrace begins with a SIGSTOP that nobody sent.
+        // A thread under ptrace begins with a SIGSTOP that no process has sent.
         let is_new = self.threads.insert(tid) && signal == libc::SIGSTOP;
         resume(tid, if is_event || is_new { 0 } else { signal });
         Step::Went
@@ -380,9 +380,9 @@ impl Drop for Puppet {
 }
 
 enum Step {
-    /// A thread stands before a call.
+    /// A thread is stopped before a call.
     Stands(Call),
-    /// Something happened that is nobody's business.
+    /// An event of no interest.
     Went,
     Nothing,
     Ended,
@@ -419,7 +419,7 @@ mod registers {
     pub const FIFTH: usize = 9 * 8;
 
     pub fn set(tid: i32, register: usize, value: u64) {
-        // SAFETY: the offset lies in the user area, and the value is a number.
+        // SAFETY: the offset is within the user area, and the value is a number.
         unsafe { libc::ptrace(libc::PTRACE_POKEUSER, tid, register, value) };
     }
 

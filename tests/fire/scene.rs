@@ -29,7 +29,7 @@ pub struct Scene {
     /// What `a.json.bak` holds before.
     pub old_backup: Option<&'static str>,
     pub has_backup: bool,
-    /// What the backups behind it hold before.
+    /// The contents of its backups before the command.
     pub older: &'static [&'static str],
     /// What all backups hold after it, where there are several.
     pub row: &'static [&'static str],

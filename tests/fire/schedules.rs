@@ -43,7 +43,7 @@ fn age_guard(sandbox: &Sandbox) {
     }
 }
 
-/// Before it comes to the lock folder, a process and others cannot meet.
+/// Before it comes to the lock directory, a process and others cannot meet.
 fn meets_locks(call: &Call) -> bool {
     call.paths.iter().any(|path| path.contains("/.locks"))
 }
@@ -85,7 +85,7 @@ fn switch_everywhere(first: &[&str], others: &[&[&str]], prepare: Prepare, name:
         assert!(sandbox.locks().is_empty(), "{name}, {first:?} at {at}: {:?} is left", sandbox.locks());
         places += 1;
     }
-    assert!(places > 0, "{name}: it never met the lock folder");
+    assert!(places > 0, "{name}: it never met the lock directory");
     places
 }
 

@@ -32,7 +32,7 @@ impl Protocol {
     /// Two that work at once are an ancestor that holds and a descendant that works inside, or both readers.
     pub fn mutual_exclusion(&self, s: &State) -> bool {
         let writes = |i: usize| self.holds(s, i).next().is_some();
-        // A reader that found no guard has created none and keeps nobody out.
+        // A reader that found no guard has created none and excludes nobody.
         let reads = |i: usize| {
             let keeps_guard = s.processes[i].guards.iter().any(|file| file.lock == Mode::Shared);
             self.role(i) == Role::Read && s.processes[i].step == Step::Work && keeps_guard
@@ -50,7 +50,7 @@ impl Protocol {
         (0..PROCESSES).all(|i| self.holds(s, i).all(|(level, token)| s.levels[level].dir == Dir::Held(token)))
     }
 
-    /// When nobody can do a step any more, all who live have done what they wanted.
+    /// When no process can take a step any more, all living ones have done what they wanted.
     pub fn nobody_stuck(&self, s: &State) -> bool {
         s.processes.iter().all(Process::ended) || (0..PROCESSES).any(|i| self.moves(s, i))
     }
@@ -59,7 +59,7 @@ impl Protocol {
         self.step(s, i).is_some()
     }
 
-    /// Who is done left no lock behind in its name.
+    /// A process that is done has left no lock in its name.
     pub fn release_frees(&self, s: &State) -> bool {
         (0..PROCESSES).all(|i| {
             let named = |dir: Dir| matches!(dir, Dir::Held(token) if token.process as usize == i);

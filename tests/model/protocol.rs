@@ -30,11 +30,11 @@ pub struct Safeguards {
     pub claim_inside: bool,
     /// `remove_dir` notices that something is in the directory.
     pub not_empty: bool,
-    /// Who made a directory inside a lock looks whether it is still inside, and so does a reader.
+    /// A process that has made an entry inside a lock checks that it is still inside, and so does a reader.
     pub is_within: bool,
     /// The command of `with` inherits the guard's descriptor.
     pub inherit: bool,
-    /// Who is inside a deeper level is inside this one.
+    /// A process inside a deeper level is inside this one.
     pub inside_deeper: bool,
 }
 
@@ -143,7 +143,7 @@ impl Protocol {
 
     /// The guard is not there, or is not the one at the path, at a level within a lock.
     fn unlinked(&self, p: &mut Process) {
-        // A reader goes on without a guard, and finds nobody.
+        // A reader goes on without a guard, and finds no holder.
         if p.errand == Errand::Pass { p.go(Step::Occupant) } else { self.gone(p) }
     }
 
@@ -223,7 +223,7 @@ impl Protocol {
         }
     }
 
-    /// `release` found nothing to release. That is an error only for who has a lease and has shared it with nobody.
+    /// `release` found nothing to release. That is an error only for a process that has a lease and has not shared it.
     fn nothing_to_release(&self, s: &mut State, i: usize) {
         let p = &s.processes[i];
         let over = if p.expired { 1 } else { 0 };
@@ -381,11 +381,11 @@ impl Protocol {
                     (Dir::Absent, Errand::Pass) => p.go(Step::Work),
                     (Dir::Absent, Errand::Clean | Errand::Sweep) if !claims => self.busy(&mut p),
                     (Dir::Absent, _) => {
-                        // Every file goes, whatever it is.
+                        // Every file is removed.
                         let has_info = !matches!(last.levels[at - 1].dir, Dir::Nameless | Dir::Absent);
                         p.go(if has_info { Step::EmptyInfo } else { Step::EmptyGuard });
                     }
-                    // Those who were inside may still be at work there. The guard is kept.
+                    // Processes inside may still be at work there. The guard is kept.
                     (_, Errand::Pass) if dead => {
                         p.base += 1;
                         p.at += 1;
@@ -594,7 +594,7 @@ impl Protocol {
                 }
             }
             Step::Unlock => {
-                // LOCK_UN frees it for all who share the descriptor.
+                // LOCK_UN frees it for all processes that share the descriptor.
                 for (child, process) in s.processes.iter_mut().enumerate() {
                     if self.cast[child].1 == Some(i) {
                         process.inherited = None;

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 const UPDATE: Role = Role::Update;
 const WITH: Role = Role::With { waits: true };
-/// `with` whose command leaves a process behind.
+/// A `with` whose command leaves a process behind.
 const WITH_DAEMON: Role = Role::With { waits: false };
 const LEASE: Role = Role::Lease { waits: false, ttl: false, twice: false };
 const LEASE_WAITS: Role = Role::Lease { waits: true, ttl: false, twice: false };
@@ -90,7 +90,7 @@ fn no_order_of_calls_and_kills_breaks_a_promise() {
     println!("{total:>9} states in all");
 }
 
-/// With this and without anybody stuck, everybody who is not killed gets the lock in the end, whatever the order.
+/// If this holds and no process is stuck, every process that is not killed gets the lock in the end, whatever the order.
 #[test]
 fn no_sequence_of_steps_is_circular() {
     for (cast, _) in CASTS {

@@ -6,7 +6,7 @@ pub const LEVELS: usize = 3;
 /// `file-lock acquire` twice gives one process two holds.
 pub const HOLDS: usize = 2;
 
-/// Names one hold: whose it is and which of its holds. The token in `info`, with all that `info` tells.
+/// Identifies a hold: its process and which of its holds. Stands for the token in `info`, and everything else in `info`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token {
     pub process: u8,
@@ -31,7 +31,7 @@ pub enum Role {
     Read,
 }
 
-/// Who takes part: a role and a parent each.
+/// The processes: a role and a parent each.
 pub type Cast = [(Role, Option<usize>); PROCESSES];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +42,7 @@ pub enum Mode {
 }
 
 /// A descriptor of a guard or a queue. Inode 0: none. As in a real file system, the number of an unlinked inode comes
-/// back only when nobody has it open any more.
+/// reused only when no process has it open any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct File {
     pub inode: u8,
@@ -70,7 +70,7 @@ pub struct Level {
     pub dir: Dir,
 }
 
-/// What a process wants at its `base` level. Above `base` it always claims what is inside a lock that it retires or ends.
+/// What a process wants at its `base` level. Above `base` it always claims the inside of a lock that it clears or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Errand {
     /// `take` / `Contender::enter`.
@@ -133,7 +133,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// All but the states before and after: each stands for one system call, and for one in the code.
+    /// All steps except the first and the last state: each stands for one system call in the code.
     pub const CALLS: [Step; 34] = [
         Step::Start,
         Step::OpenGuard,
@@ -188,7 +188,7 @@ pub struct Process {
     pub hold: u8,
     /// What `occupant` or `innermost` saw last.
     pub seen: Option<Token>,
-    /// Holds that it was told it has, and has not begun to give back.
+    /// Holds that it was granted and has not begun to release.
     pub holds: u8,
     /// The level of each hold.
     pub levels: [u8; HOLDS],
@@ -212,7 +212,7 @@ pub struct State {
     pub processes: [Process; PROCESSES],
     /// A lock directory was changed without its guard.
     pub unguarded: bool,
-    /// A holder was judged dead who still relies on its hold.
+    /// A holder was judged dead although it still relies on its hold.
     pub misjudged: bool,
 }
 
@@ -300,7 +300,7 @@ impl State {
         level == LEVELS || self.levels[level] == NOTHING
     }
 
-    /// Whether somebody else keeps process `i` from locking `inode` in `mode`.
+    /// Whether another process prevents process `i` from locking `inode` in `mode`.
     pub fn conflicts(&self, i: usize, queue: bool, level: usize, inode: u8, mode: Mode) -> bool {
         let kept = |lock: Mode| match mode {
             Mode::Exclusive => lock != Mode::Not,

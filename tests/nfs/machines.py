@@ -44,7 +44,7 @@ def ip(*words):
 
 
 class Machine:
-    """One kernel, with a shell that does what it is told."""
+    """One kernel, with a shell that runs the commands it is sent."""
 
     def __init__(self, number, role, host, tools, commands):
         self.host, self.tap, self.log = host, f"tap{number}", []

@@ -1,4 +1,4 @@
-"""What is tried between the machines, and what must come of it.
+"""The scenes between the machines, and their expected results.
 
 A scene takes the rig and returns the figure that it prints; what goes wrong is an AssertionError.
 """
@@ -9,7 +9,7 @@ import re
 import time
 
 SHARE = "/share"
-# A lost lock is told when the machine is back; the server takes locks away from one that was silent for its lease, 10 s.
+# A lost lock is reported when the machine is back; the server takes the locks of a machine that was silent for the lease time, 10 s.
 LONGER_THAN_THE_LEASE = 16
 
 
@@ -55,7 +55,7 @@ def document(machine, file):
 
 
 def missing_and_extra(marks, ids):
-    """What was acknowledged and is not there, and what is there twice or was not acknowledged."""
+    """Acknowledged updates that are missing, and updates that are there twice or were not acknowledged."""
     acknowledged = [mark for mark, status in marks.items() if status == 0]
     extra = [mark for mark in ids if ids.count(mark) > 1 or marks.get(mark) != 0]
     return [mark for mark in acknowledged if mark not in ids], extra
@@ -132,7 +132,7 @@ def cut_off(rig, version):
 
 
 def cut_off_at_work(rig, version):
-    """The same while both machines update as fast as they can: what is told is what is there."""
+    """The same while both machines update as fast as they can: what is reported is what is there."""
     with mounted(rig, version):
         one, two = rig.clients
         prove(rig)
@@ -184,7 +184,7 @@ def dead_holder(rig, version):
 
 
 def locks_that_stay_local(rig):
-    """One machine keeps its locks to itself: the two find out, the doctor tells, and nothing is written down.
+    """One machine keeps its locks local: the two detect it, doctor reports it, and nothing is recorded.
 
     Only version 3 has the option; clients of version 4 ignore it (nfs4_validate_mount_flags in the kernel).
     """
@@ -210,7 +210,7 @@ def leases(rig):
     """A lease of another machine ends by the server's clock, however wrong the machines' own clocks are."""
     with mounted(rig, "4.2"):
         one, two = rig.clients
-        # An hour behind: by the other's clock the lease was over before it began.
+        # An hour behind: by the other machine's clock the lease was over before it began.
         one.must("date -s @$(($(date +%s) - 3600)) >/dev/null")
         one.must(f"sleep 1000 & file-lock acquire {SHARE}/a.json --ttl 8 --owner $! >/dev/null")
         started = time.monotonic()
@@ -224,7 +224,7 @@ def leases(rig):
 
 
 def everybody(rig):
-    """The main job: two machines, root beside a user on one, and a sandbox that may write the share alone on the other."""
+    """The main use: two machines, root and a user on one, and a sandbox that may write only to the share on the other."""
     sandbox = ("bwrap --ro-bind / / --bind /share /share --dev /dev --proc /proc --tmpfs /tmp --unshare-pid --unshare-net "
                "--die-with-parent --new-session")
     ann = "setpriv --reuid=1000 --regid=1000 --clear-groups"

@@ -1,10 +1,10 @@
-//! Variables of the environment that do not parse, or that do not do what is meant.
+//! Environment variables that are invalid, or that do not have the intended effect.
 
 use super::{Check, Findings};
 use crate::settings::{self, Settings};
 use std::time::Duration;
 
-/// AI clients end a command that runs longer, or put it away, so nobody would hear how the wait ended.
+/// AI clients kill a command that runs longer, or move it to the background, so its message would be lost.
 const LIMIT_OF_CLIENTS: Duration = Duration::from_secs(120);
 
 pub fn check(settings: &Settings, findings: &mut Findings) {
@@ -16,7 +16,12 @@ pub fn check(settings: &Settings, findings: &mut Findings) {
     ];
     for (name, result) in parsed {
         if let Err(error) = result {
-            findings.problem(Check::Environment, error.to_string(), None, format!("unset {name}, or mend its value"));
+            findings.problem(
+                Check::Environment,
+                error.to_string(),
+                None,
+                format!("unset {name}, or correct its value"),
+            );
         }
     }
     if let Err(error) = settings.lock_folder() {
@@ -31,6 +36,6 @@ pub fn check(settings: &Settings, findings: &mut Findings) {
         findings.note(Check::Environment, what, None, "export LOCK_TIMEOUT=60, where AI clients run the commands");
     }
     if findings.is_clean(Check::Environment) {
-        findings.ok(Check::Environment, "the environment's variables parse", None);
+        findings.ok(Check::Environment, "the environment variables are valid", None);
     }
 }

@@ -15,7 +15,7 @@ pub struct Temporary {
     token: String,
 }
 
-/// Lists the temporary files in some folders, not in those below.
+/// Lists the temporary files in some directories, not in those below.
 pub fn find(folders: &[PathBuf]) -> Vec<Temporary> {
     let folders: BTreeSet<PathBuf> = folders.iter().filter_map(|folder| fs::canonicalize(folder).ok()).collect();
     let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
@@ -27,7 +27,7 @@ pub fn find(folders: &[PathBuf]) -> Vec<Temporary> {
     found
 }
 
-/// Tells of those whose writers are gone. `sightings` were made after the files were listed.
+/// Reports those whose writers are gone. The locks in `sightings` were read after the files were listed.
 pub fn check(files: &[Temporary], sightings: &[Sighting], findings: &mut Findings) {
     for file in files {
         let hold = sightings.iter().find(|sighting| token_of(sighting) == Some(&file.token));
@@ -39,11 +39,11 @@ pub fn check(files: &[Temporary], sightings: &[Sighting], findings: &mut Finding
                 Some(&file.path),
                 "file-lock cleanup",
             ),
-            // A writer that needs no lock, or one with another lock folder, may be at work; and one that was may be done.
+            // A writer that needs no lock, or one with another lock directory, may be at work; and one that was may be done.
             None if is_running(&file.token) || !is_old(&file.path) => {}
             None => findings.problem(
                 Check::Leftovers,
-                "a temporary file whose writer is gone, and that no lock tells of",
+                "a temporary file whose writer is gone, and that no lock mentions",
                 Some(&file.path),
                 format!("rm {}", quoted(&file.path)),
             ),

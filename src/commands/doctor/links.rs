@@ -15,19 +15,19 @@ use std::{
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What a name in a folder leads to.
+/// The file that a name in a directory leads to.
 enum Place {
     Empty,
     /// This memlatch, or another one of its version.
     Ours,
     /// A memlatch of another version, with what it says of that.
     Other(String),
-    /// Nothing: the link's target is gone.
+    /// The target of the link is gone.
     Dangling(PathBuf),
     Foreign,
 }
 
-/// How a folder comes to be looked at.
+/// Why a directory is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// It is meant for the links.
@@ -40,7 +40,7 @@ enum Role {
 /// directory, and where memlatch was called.
 pub fn check(named: &[PathBuf], base: Option<&Path>, settings: &Settings, findings: &mut Findings) {
     let Ok(binary) = settings::own_program() else {
-        let what = "cannot tell where memlatch itself lies, so its links were not looked at";
+        let what = "cannot determine where memlatch itself is, so its links were not checked";
         return findings.note(Check::Links, what, None, "call it by its path");
     };
     let called = settings.called_name().and_then(|name| Some(name.parent()?.to_owned()));
@@ -94,12 +94,12 @@ fn stranger(folder: &Path, names: &[String], role: Role, findings: &mut Findings
     let names = names.join(", ");
     let (what, remedy) = match role {
         Role::Home => (
-            format!("no link to memlatch: {names}; --force keeps what stands there as NAME.orig"),
+            format!("not a link to memlatch: {names}; --force renames the file to NAME.orig"),
             format!("memlatch install --force {}", quoted(folder)),
         ),
         Role::SearchPath => (
-            format!("the command {names} is another program, found first on the PATH"),
-            "put the folder with memlatch's links before it in the PATH".to_owned(),
+            format!("{names} is another program, found first on the PATH"),
+            "put the directory with memlatch's links before it in the PATH".to_owned(),
         ),
     };
     findings.problem(Check::Links, what, Some(folder), remedy);
@@ -111,7 +111,7 @@ fn dangling(link: &Path, target: &Path, folder: &Path, findings: &mut Findings) 
     } else {
         format!("rm {}", quoted(link))
     };
-    findings.problem(Check::Links, "a link that leads nowhere", Some(link), remedy);
+    findings.problem(Check::Links, "a broken link", Some(link), remedy);
 }
 
 fn look_at(link: &Path, binary: &Path) -> Place {
@@ -139,16 +139,12 @@ fn is_same(one: &Path, two: &Path) -> bool {
             && matches!((fs::read(one), fs::read(two)), (Ok(one), Ok(two)) if one == two)
 }
 
-/// What a memlatch says of its version.
+/// The version that a memlatch prints.
 fn version_of(binary: &Path) -> String {
     let answer = Command::new(binary).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output();
     let text = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned()).unwrap_or_default();
     let version = text.strip_prefix("memlatch ").unwrap_or(&text);
-    if version.is_empty() {
-        "of a version that it does not tell".to_owned()
-    } else {
-        memlatch_os::paths::escape(version.as_bytes())
-    }
+    if version.is_empty() { "of an unknown version".to_owned() } else { memlatch_os::paths::escape(version.as_bytes()) }
 }
 
 fn is_program(path: &Path) -> bool {

@@ -1,4 +1,4 @@
-//! The lock folder: whose it is, where it lies, and whether the kernel's locks exclude there.
+//! The lock directory: its owner, its file system, and whether the kernel's locks exclude there.
 
 use super::{
     Check, Findings, quoted,
@@ -30,16 +30,16 @@ pub fn check(path: &Path, settings: &Settings, findings: &mut Findings) {
             Some(above) => {
                 findings.ok(
                     Check::LockFolder,
-                    "the lock folder does not exist yet; the first lock makes it",
+                    "the lock directory does not exist yet; the first lock makes it",
                     Some(path),
                 );
                 place(above, settings, findings);
             }
             None => findings.problem(
                 Check::LockFolder,
-                "the lock folder cannot be made: no folder above it exists",
+                "the lock directory cannot be made: no directory above it exists",
                 Some(path),
-                "set AICONFIG_PATH to a folder of your own",
+                "set AICONFIG_PATH to a directory of your own",
             ),
         },
         Err(error) => {
@@ -47,7 +47,7 @@ pub fn check(path: &Path, settings: &Settings, findings: &mut Findings) {
                 Check::LockFolder,
                 error.to_string(),
                 Some(path),
-                "set AICONFIG_PATH to a folder of your own",
+                "set AICONFIG_PATH to a directory of your own",
             );
         }
     }
@@ -59,32 +59,32 @@ impl Observer for Silent {
     fn notice(&self, _: Event<'_>) {}
 }
 
-/// Who may use the folder.
+/// Who may use the directory.
 fn access(path: &Path, findings: &mut Findings) {
     let Ok(facts) = fs::metadata(path) else { return };
     let mode = facts.mode() & 0o777;
     let me = rustix::process::geteuid().as_raw();
     if ownership::is_shared(&facts) {
-        let what = format!("the lock folder is shared with the members of group {}", facts.gid());
+        let what = format!("the lock directory is shared with the members of group {}", facts.gid());
         findings.ok(Check::LockFolder, what, Some(path));
     } else if mode & 0o022 != 0 {
-        let what = format!("others can write to the lock folder, and so break its locks (mode {mode:04o})");
+        let what = format!("others can write to the lock directory and break its locks (mode {mode:04o})");
         findings.problem(Check::LockFolder, what, Some(path), format!("chmod go-w {}", quoted(path)));
     } else if mode & 0o700 != 0o700 && me != 0 {
-        let what = format!("you cannot use the lock folder (mode {mode:04o})");
+        let what = format!("you cannot use the lock directory (mode {mode:04o})");
         findings.problem(Check::LockFolder, what, Some(path), format!("chmod u+rwx {}", quoted(path)));
     } else if mode & 0o077 != 0 {
         let what = format!("others can see which files are locked (mode {mode:04o})");
         findings.note(Check::LockFolder, what, Some(path), format!("chmod go-rwx {}", quoted(path)));
     } else if facts.uid() != me {
-        let what = format!("the lock folder belongs to user {}, and you are user {me}", facts.uid());
-        findings.note(Check::LockFolder, what, Some(path), "run the doctor as the user whose locks are meant");
+        let what = format!("the lock directory belongs to user {}, and you are user {me}", facts.uid());
+        findings.note(Check::LockFolder, what, Some(path), "run doctor as that user to check these locks");
     } else {
-        findings.ok(Check::LockFolder, format!("the lock folder is yours alone (mode {mode:04o})"), Some(path));
+        findings.ok(Check::LockFolder, format!("only you can use the lock directory (mode {mode:04o})"), Some(path));
     }
 }
 
-/// What root has left in a user's folder, and the user may not use.
+/// Files that root has left in a user's directory and that the user cannot use.
 fn strangers(path: &Path, findings: &mut Findings) {
     let Ok(folder) = fs::metadata(path) else { return };
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
@@ -97,7 +97,7 @@ fn strangers(path: &Path, findings: &mut Findings) {
     }
 }
 
-/// On what the folder lies, and whether locks work there. `at` is the folder, or the one that it will be made in.
+/// The file system of the directory, and whether locks work there. `at` is the directory, or the one that it will be made in.
 fn place(at: &Path, settings: &Settings, findings: &mut Findings) {
     let system = File::open(at).ok().and_then(|at| process::file_system(&at));
     let name = system.as_ref().map_or("an unknown file system", |system| &system.name);
@@ -110,7 +110,8 @@ fn place(at: &Path, settings: &Settings, findings: &mut Findings) {
             findings.problem(Check::LockFolder, what, Some(at), ELSEWHERE);
         }
         Verdict::Hangs => {
-            let what = format!("a lock there does not answer, on {name}, as if a server's lock service were missing");
+            let what =
+                format!("a lock request there is not answered, on {name}, as if a server's lock service were missing");
             findings.problem(Check::LockFolder, what, Some(at), ELSEWHERE);
         }
         Verdict::NoFile(error) => {
@@ -121,16 +122,16 @@ fn place(at: &Path, settings: &Settings, findings: &mut Findings) {
     }
 }
 
-/// What to do where no file can be made, and no sandbox is why.
+/// The advice if no file can be made and a sandbox is not the reason.
 fn usual_remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "make it writable, or set AICONFIG_PATH to a folder of your own"
+            "make it writable, or set AICONFIG_PATH to a directory of your own"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there: delete what is not needed",
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            "try again in a minute; if it stays so, have the file system's server looked at"
+            "try again in a minute; if it persists, check the file server"
         }
-        _ => "have the file system looked at, or set AICONFIG_PATH to a folder on another one",
+        _ => "check the file system, or set AICONFIG_PATH to a directory on another one",
     }
 }

@@ -1,4 +1,4 @@
-//! Locks of the dead, and locks whose holders cannot be judged.
+//! Locks of dead holders, and locks whose holders cannot be checked.
 
 use super::{Check, Findings, quoted};
 use crate::lock::{census::Sighting, holder::State};
@@ -11,12 +11,15 @@ pub fn check(sightings: &[Sighting], findings: &mut Findings) {
         match &sighting.state {
             State::Alive => {}
             State::Dead(_) => {
-                let what = format!("a stale lock, {}; the next to lock the file takes it over", sighting.described());
+                let what = format!(
+                    "a stale lock, {}; the next process that locks the file takes it over",
+                    sighting.described()
+                );
                 findings.note(Check::Locks, what, Some(place), "file-lock cleanup");
             }
             State::Unknown(_) => {
                 let what = format!(
-                    "a lock that counts as held, {}; look there whether its holder lives, and end the lock if it does not",
+                    "a lock that counts as held, {}; check there whether its holder is alive, and release the lock if not",
                     sighting.described()
                 );
                 let named = target.unwrap_or(Path::new(sighting.id.as_str()));
@@ -28,8 +31,8 @@ pub fn check(sightings: &[Sighting], findings: &mut Findings) {
     if findings.is_clean(Check::Locks) {
         let what = match sightings.len() {
             0 => "no lock is held".to_owned(),
-            1 => "one lock, and its holder lives".to_owned(),
-            more => format!("{more} locks, and their holders live"),
+            1 => "one lock, and its holder is alive".to_owned(),
+            more => format!("{more} locks, and their holders are alive"),
         };
         findings.ok(Check::Locks, what, None);
     }

@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Entries of folders that are looked at, and folders within folders: a wrong folder is not to cost an afternoon.
+/// Limits on entries and on nesting, so that a wrong directory does not take an afternoon.
 const MOST_ENTRIES: usize = 100_000;
 const DEEPEST: usize = 32;
 
-/// What is to be looked at.
+/// The files to check.
 #[derive(Default)]
 pub struct Found {
     pub documents: Vec<PathBuf>,
@@ -20,10 +20,10 @@ pub struct Found {
     entries: usize,
 }
 
-/// The files that are named, and the `*.json` files in the folders that are named: by default in `memory`, below the
-/// base folder.
+/// The files given as arguments, and the `*.json` files in directories given as arguments, by default in `memory` below the
+/// base directory.
 ///
-/// Links are not followed, so it never leaves a folder; and folders whose names begin with a dot are left out.
+/// Links are not followed, so it never leaves a directory; and directories whose names begin with a dot are left out.
 pub fn find(paths: &[PathBuf], base: Option<&Path>, findings: &mut Findings) -> Found {
     let mut found = Found::default();
     for path in paths {
@@ -39,9 +39,9 @@ pub fn find(paths: &[PathBuf], base: Option<&Path>, findings: &mut Findings) -> 
             Err(error) => {
                 findings.problem(
                     Check::Memory,
-                    format!("cannot look at it: {error}"),
+                    format!("cannot examine it: {error}"),
                     Some(path),
-                    "name a file or a folder",
+                    "name a file or a directory",
                 );
             }
         }
@@ -49,17 +49,17 @@ pub fn find(paths: &[PathBuf], base: Option<&Path>, findings: &mut Findings) -> 
     if let (true, Some(memory)) = (paths.is_empty(), base.map(|base| base.join("memory"))) {
         match fs::metadata(&memory) {
             Ok(facts) if facts.is_dir() => walk(&memory, 0, &mut found, findings),
-            Ok(_) => findings.problem(Check::Memory, "not a folder", Some(&memory), "move it away"),
+            Ok(_) => findings.problem(Check::Memory, "not a directory", Some(&memory), "move it away"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => findings.note(
                 Check::Memory,
-                "no folder of memory files",
+                "no directory of memory files",
                 Some(&memory),
-                "name your memory files, or their folder: memlatch doctor DIR",
+                "name your memory files, or their directory: memlatch doctor DIR",
             ),
             Err(error) => {
                 findings.problem(
                     Check::Memory,
-                    format!("cannot look at it: {error}"),
+                    format!("cannot examine it: {error}"),
                     Some(&memory),
                     format!("ls -ld {}", quoted(&memory)),
                 );
@@ -67,8 +67,8 @@ pub fn find(paths: &[PathBuf], base: Option<&Path>, findings: &mut Findings) -> 
         }
     }
     if found.entries >= MOST_ENTRIES {
-        let what = format!("only the first {MOST_ENTRIES} entries were looked at");
-        findings.note(Check::Memory, what, None, "name the folder of the memory files alone");
+        let what = format!("only the first {MOST_ENTRIES} entries were checked");
+        findings.note(Check::Memory, what, None, "name the directory of the memory files alone");
     }
     found
 }
@@ -78,7 +78,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Found, findings: &mut Findings)
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return,
         Err(error) => {
-            let what = format!("cannot read the folder: {error}");
+            let what = format!("cannot read the directory: {error}");
             return findings.problem(Check::Memory, what, Some(folder), format!("chmod u+rx {}", quoted(folder)));
         }
     };
@@ -97,7 +97,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Found, findings: &mut Findings)
     }
 }
 
-/// Reads each file and tells of those that are not one JSON value.
+/// Reads each file and reports those that are not one JSON value.
 pub fn check(documents: &[PathBuf], findings: &mut Findings) {
     let mut valid = 0;
     for path in documents {
@@ -110,7 +110,7 @@ pub fn check(documents: &[PathBuf], findings: &mut Findings) {
                     findings.problem(Check::Memory, what, Some(path), remedy(path));
                 }
             },
-            // It was there a moment ago.
+            // It existed a moment ago.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 let what = format!("cannot be read: {error}");
@@ -123,13 +123,13 @@ pub fn check(documents: &[PathBuf], findings: &mut Findings) {
     }
 }
 
-/// The newest good backup goes back; without one, people have to look.
+/// The advice: restore the newest valid backup; without one, users have to look.
 fn remedy(path: &Path) -> String {
     let backups = replace::backups(path).unwrap_or_default();
     let is_good = |file: &Path| fs::read(file).is_ok_and(|text| document::check(&text).is_ok());
     match backups.iter().find(|backup| is_good(&backup.path)) {
         Some(backup) if backup.number == 1 => format!("atomic-write {} --restore", quoted(path)),
         Some(backup) => format!("atomic-write {} --restore={}", quoted(path), backup.number),
-        None => format!("there is no good backup; put it right by hand: atomic-write {} < FIXED", quoted(path)),
+        None => format!("there is no valid backup; correct it by hand: atomic-write {} < FIXED", quoted(path)),
     }
 }

@@ -1,7 +1,7 @@
-//! `memlatch doctor`: looks at everything that locks and writes depend on, and says of each fault how to mend it.
+//! `memlatch doctor`: checks everything that locks and writes depend on, and says how to fix each problem.
 //!
 //! It changes nothing; only the test of the kernel's lock makes a file, and removes it. Whether locks exclude between two
-//! machines takes both of them ([`two_hosts`]), and what was seen is written down.
+//! machines takes both of them ([`two_hosts`]), and the result is recorded.
 
 mod environment;
 mod leftovers;
@@ -34,7 +34,7 @@ use crate::{
 use memlatch_os::paths::quoted;
 use std::path::{Path, PathBuf};
 
-/// Looks at everything.
+/// Runs all checks.
 pub fn run(request: &Doctor, context: Context<'_>) -> Result<Outcome, Failure> {
     let findings = examine(&request.paths, context.settings);
     Ok(Outcome::Diagnosis(Diagnosis { findings, as_json: request.json }))
@@ -60,7 +60,7 @@ fn examine(paths: &[PathBuf], settings: &Settings) -> Findings {
         let named =
             sightings(&folder, &mut Findings::default()).into_iter().filter_map(|sighting| sighting.info?.target);
         found.folders.extend(named.filter_map(|target| Some(target.parent()?.to_owned())));
-        // Files first, locks after: a writer has its lock before its file, so none at work is taken for a dead one.
+        // Files first, then locks: a writer takes its lock before it makes its file, so a living writer is not mistaken for a dead one.
         let temporary = leftovers::find(&found.folders);
         let sightings = sightings(&folder, &mut findings);
         locks::check(&sightings, &mut findings);
@@ -69,11 +69,11 @@ fn examine(paths: &[PathBuf], settings: &Settings) -> Findings {
     findings
 }
 
-/// All locks, those within others too. What cannot be looked at is a finding.
+/// All locks, including those inside others. A lock that cannot be examined is a finding.
 fn sightings(folder: &Folder, findings: &mut Findings) -> Vec<Sighting> {
     let all = match census::look_at_each(folder) {
         Ok(all) => all,
-        // The check of the lock folder says what is wrong with it.
+        // The check of the lock directory says what is wrong with it.
         Err(_) => return Vec::new(),
     };
     let mut sightings = Vec::new();
@@ -87,7 +87,7 @@ fn sightings(folder: &Folder, findings: &mut Findings) -> Vec<Sighting> {
                 }
             }
             Err(error) => {
-                findings.problem(Check::Locks, error.to_string(), Some(folder.path()), "look at it, and move it away")
+                findings.problem(Check::Locks, error.to_string(), Some(folder.path()), "examine it, and move it away")
             }
         }
     }

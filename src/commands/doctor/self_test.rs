@@ -1,4 +1,4 @@
-//! Whether the kernel's locks exclude in a folder: two open files of this process, and one of another process.
+//! Whether the kernel's locks exclude in a directory: two open files of this process, and one of another process.
 
 use crate::{
     failure::Failure,
@@ -21,10 +21,10 @@ use std::{
     time::Duration,
 };
 
-/// On a network file system without a lock service a lock waits for ever, even where it is only tried.
+/// On a network file system without a lock service even an attempt to lock waits for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What came of the test.
+/// The result of the test.
 pub enum Verdict {
     Excludes,
     /// A lock was granted twice, or never; the text says which.
@@ -41,7 +41,7 @@ pub fn run(folder: &Path) -> Verdict {
     let tested = path.clone();
     let (report, verdict) = mpsc::channel();
     let test = thread::Builder::new().spawn(move || {
-        // Nobody listens any more if it took too long.
+        // If it took too long, the receiver is gone.
         _ = report.send(try_locks(&tested));
     });
     let verdict = match test {
@@ -67,21 +67,21 @@ fn try_locks(path: &Path) -> Verdict {
     }
 }
 
-/// What must be granted and what must not, while `one` is locked.
+/// The locks that must be granted and refused while `one` is locked.
 fn compare(one: &File, two: &File, path: &Path) -> Result<(), String> {
-    lock(one, Mode::Exclusive, true, "an exclusive lock was not granted on a file that nobody has locked")?;
+    lock(one, Mode::Exclusive, true, "an exclusive lock was not granted on an unlocked file")?;
     lock(two, Mode::Exclusive, false, "two exclusive locks were granted to one process")?;
     lock(two, Mode::Shared, false, "a shared lock was granted beside an exclusive one")?;
     asked(path, "", "another process was granted a lock beside an exclusive one")?;
     unlock(one)?;
-    lock(one, Mode::Shared, true, "a shared lock was not granted on a file that nobody has locked")?;
+    lock(one, Mode::Shared, true, "a shared lock was not granted on an unlocked file")?;
     lock(two, Mode::Shared, true, "two shared locks were not granted")?;
     unlock(two)?;
     lock(two, Mode::Exclusive, false, "an exclusive lock was granted beside a shared one")?;
     asked(path, "shared\n", "another process could not share a lock, or was granted an exclusive one beside it")?;
     unlock(one)?;
-    asked(path, "exclusive\nshared\n", "another process was not granted a lock that was given back")?;
-    lock(one, Mode::Exclusive, true, "a lock was not free when the process that had it ended")
+    asked(path, "exclusive\nshared\n", "another process was not granted a lock that had been released")?;
+    lock(one, Mode::Exclusive, true, "a lock was not free after its process had exited")
 }
 
 fn lock(file: &File, mode: Mode, expected: bool, otherwise: &str) -> Result<(), String> {
@@ -96,7 +96,7 @@ fn unlock(file: &File) -> Result<(), String> {
     guard::unlock(file).map_err(|error| error.to_string())
 }
 
-/// Asks a second memlatch which locks it is granted.
+/// Starts a second memlatch and reads which locks it is granted.
 fn asked(path: &Path, expected: &str, otherwise: &str) -> Result<(), String> {
     let answer = settings::own_program().and_then(|binary| {
         Command::new(binary)
@@ -112,11 +112,11 @@ fn asked(path: &Path, expected: &str, otherwise: &str) -> Result<(), String> {
         Ok(answer) if !answer.status.success() => Err("another process could not open the file".to_owned()),
         Ok(answer) if answer.stdout == expected.as_bytes() => Ok(()),
         Ok(_) => Err(otherwise.to_owned()),
-        Err(error) => Err(format!("no second process could be asked: {error}")),
+        Err(error) => Err(format!("no second process could be started: {error}")),
     }
 }
 
-/// Answers as the second process: tells which locks on `file` it was granted.
+/// The second process: prints which locks on `file` it is granted.
 pub fn second_process(file: &Path) -> Result<Outcome, Failure> {
     let mut granted = String::new();
     for (mode, word) in [(Mode::Exclusive, "exclusive\n"), (Mode::Shared, "shared\n")] {

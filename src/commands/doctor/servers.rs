@@ -1,4 +1,4 @@
-//! The entries of `memlatch install --mcp`, and of the memory server that `memlatch mcp --graph` takes the place of.
+//! The entries of `memlatch install --mcp`, and of the memory server that `memlatch mcp --graph` replaces.
 
 use super::{Check, Findings};
 use crate::{mcp_entry::Client, settings::Settings};
@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 /// The reference memory server, which writes without a lock.
 const WITHOUT_LOCK: &str = "@modelcontextprotocol/server-memory";
 
-/// Looks at the files of the clients that are there.
+/// Checks the existing configuration files of the clients.
 pub fn check(settings: &Settings, findings: &mut Findings) {
     let Some(home) = settings.home() else { return };
     for client in Client::ALL {

@@ -1,4 +1,4 @@
-//! Whether machines that share memory files also share their locks: what the file systems say, and what was seen.
+//! Whether machines that share memory files also share their locks: by the kinds of file systems, and by recorded tests.
 
 use super::{Check, Findings};
 use crate::{
@@ -13,22 +13,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Which machines a lock on a file keeps out.
+/// The machines that a lock on a file excludes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// Nobody else has the file.
+    /// The file is local.
     Alone,
-    /// Those that share the file, if the server or cluster does what it should.
+    /// All that share the file, if the server or cluster works as it should.
     All,
-    /// This machine, and none of the others that may have the file; the text says why.
+    /// Only this machine, although others may have the file; the text says why.
     This(&'static str),
 }
 
 const PROBE: &str = "memlatch doctor --hold, and on another machine that shares it: memlatch doctor --probe";
 const ONE_WRITER: &str =
-    "let one machine alone write these files, or share them in a way that shares locks: NFSv4, SMB, CephFS";
+    "let only one machine write these files, or share them in a way that shares locks: NFSv4, SMB, CephFS";
 
-/// Looks at the lock folder (or the one that it will be made in) and at the folders of memory files.
+/// Looks at the lock directory (or the one that it will be made in) and at the directories of memory files.
 pub fn check(locks: &Path, memory: &[PathBuf], findings: &mut Findings) {
     let Some(system) = system_of(locks) else { return };
     of_locks(locks, &system, findings);
@@ -51,14 +51,14 @@ fn of_locks(locks: &Path, system: &FileSystem, findings: &mut Findings) {
     match reach(system) {
         Reach::Alone => {}
         Reach::This(why) => {
-            let what = format!("the lock folder is on {name}: {why}, so programs elsewhere are not kept out");
+            let what = format!("the lock directory is on {name}: {why}, so programs elsewhere are not excluded");
             findings.note(Check::Sharing, what, Some(locks), ONE_WRITER);
         }
         Reach::All => match proofs.iter().rev().find(|proof| proof.mount == system.kind_for_locks()) {
             Some(proof) => findings.ok(Check::Sharing, seen(proof), Some(locks)),
             None => {
                 let what = format!(
-                    "the lock folder is on {name}: whether locks exclude between machines was not seen yet, and what a dead \
+                    "the lock directory is on {name}: whether locks exclude between machines has not been tested yet, and what a dead \
                      holder on another machine leaves counts as held"
                 );
                 findings.note(Check::Sharing, what, Some(locks), PROBE);
@@ -87,7 +87,7 @@ fn places(locks: &Path, proof: &Proof, findings: &mut Findings) {
         let (there, name) = (shown(&host.folder), escape(host.name.as_bytes()));
         let other = if host == two { shown(&one.folder) } else { shown(&own) };
         let what = format!(
-            "the lock folder was at '{there}' on host {name} and is at '{other}' elsewhere; locks are named after the absolute \
+            "the lock directory was at '{there}' on host {name} and is at '{other}' elsewhere; locks are named after the absolute \
              paths of files, so machines with different ones do not exclude each other"
         );
         findings.problem(Check::Sharing, what, Some(locks), "mount the share at the same place on all machines");
@@ -100,7 +100,7 @@ fn of_memory(folder: &Path, locks: &Path, of_locks: &FileSystem, findings: &mut 
     match reach(&system) {
         Reach::Alone => {}
         Reach::This(why) => {
-            let what = format!("memory files are on {name}: {why}, so programs elsewhere are not kept out");
+            let what = format!("memory files are on {name}: {why}, so programs elsewhere are not excluded");
             findings.note(Check::Sharing, what, Some(folder), ONE_WRITER);
         }
         Reach::All => {
@@ -117,14 +117,14 @@ fn of_memory(folder: &Path, locks: &Path, of_locks: &FileSystem, findings: &mut 
     }
 }
 
-/// With this setting a client that lost its locks takes them again in silence, and nobody learns that another machine
-/// had them in between: see "recover_lost_locks" in the kernel's admin-guide/kernel-parameters.
+/// With this setting a client that lost its locks silently takes them again, although another machine
+/// may have had them in between: see "recover_lost_locks" in the kernel's admin-guide/kernel-parameters.
 fn recovery(findings: &mut Findings) {
     let setting = Path::new("/sys/module/nfs/parameters/recover_lost_locks");
     if fs::read_to_string(setting).is_ok_and(|value| value.trim() == "Y") {
         findings.problem(
             Check::Sharing,
-            "the NFS client takes lost locks again without telling (nfs.recover_lost_locks), so two machines can both hold one",
+            "the NFS client silently takes lost locks again (nfs.recover_lost_locks), so two machines can both hold one",
             Some(setting),
             format!("echo N | sudo tee {}, and remove it from the kernel's options", setting.display()),
         );
@@ -133,7 +133,7 @@ fn recovery(findings: &mut Findings) {
 
 /// From flock(2), nfs(5), mount.cifs(8), mount.lustre(8), and for the programs what their own documents say.
 fn reach(system: &FileSystem) -> Reach {
-    const LOCAL: Reach = Reach::This("it is mounted with locks of this machine alone");
+    const LOCAL: Reach = Reach::This("it is mounted with locks that stay on this machine");
     let has = |options: &[&str]| options.iter().any(|option| system.has(option));
     match system.name.as_str() {
         "nfs" if has(&["nolock", "local_lock=all", "local_lock=flock"]) => LOCAL,
@@ -152,7 +152,7 @@ fn reach(system: &FileSystem) -> Reach {
         "fakeowner" | "grpcfuse" | "fuse.grpcfuse" | "osxfs" | "fuse.osxfs" => Reach::This(
             "a directory of the host in Docker Desktop, where one lock is granted on both sides, and in two containers",
         ),
-        "overlay" => Reach::This("a layer of a container: other containers and the host have locks of their own there"),
+        "overlay" => Reach::This("a layer of a container: other containers and the host have separate locks there"),
         "fuseblk" => Reach::Alone,
         name if name == "fuse" || name.starts_with("fuse.") || name == "macfuse" => Reach::This(
             "a program provides it, and most such programs (sshfs, s3fs, rclone) keep locks to this machine",

@@ -1,8 +1,8 @@
 //! Whether locks exclude between two machines: `doctor --hold` on one, `doctor --probe` on the other.
 //!
-//! The two talk through files in the lock folder that they share. The first holds a lock and says so in an offer. The
-//! second has to be refused that lock while the first lives, and to be granted it when the first has let go. What was
-//! seen then stands in the folder's `hosts`, for all who judge holders on other machines ([`crate::lock::hosts`]).
+//! The two communicate through files in the shared lock directory. The first holds a lock and announces that in an offer. The
+//! second must be refused that lock while the first holds it, and be granted it when the first has released it. The result
+//! is recorded in the file `hosts`, for judging holders on other machines ([`crate::lock::hosts`]).
 
 use super::Context;
 use crate::{
@@ -30,21 +30,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a side waits for the other: somebody has to go to the other machine.
+/// How long a side waits for the other: a user has to go to the other machine.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How often a side looks. The system reports nothing of what other machines do.
+/// The polling interval, because the system does not report changes by other machines.
 const LOOK: Duration = Duration::from_millis(250);
-/// Whoever holds writes at each look; after this long without, nobody holds.
+/// The holding side updates its offer at each poll; after this time without an update it is considered gone.
 const SILENCE: Duration = Duration::from_secs(5);
-/// What a server takes to give a lock to another machine: NFS clients ask anew, in growing intervals.
+/// The time a server may take to give a lock to another machine: NFS clients ask again in growing intervals.
 const HAND_OVER: Duration = Duration::from_secs(90);
 
-/// Plays one side.
+/// Runs one side.
 pub fn run(part: Part, context: Context<'_>) -> Result<Outcome, Failure> {
     let folder = Folder::at(context.settings.lock_folder()?);
     folder.ensure(context.sink.observer())?;
     let path = fs::canonicalize(folder.path())
-        .map_err(|error| Failure::failed(format!("cannot look at '{}': {error}", shown(folder.path()))))?;
+        .map_err(|error| Failure::failed(format!("cannot examine '{}': {error}", shown(folder.path()))))?;
     let table = Table { folder: Folder::at(path) };
     match part {
         Part::Hold => hold(&table, context),
@@ -52,7 +52,7 @@ pub fn run(part: Part, context: Context<'_>) -> Result<Outcome, Failure> {
     }
 }
 
-/// Where both sides leave word for each other.
+/// The files by which both sides communicate.
 struct Table {
     folder: Folder,
 }
@@ -68,7 +68,7 @@ impl Table {
         open().map(Arc::new).map_err(cannot("open", &path))
     }
 
-    /// What the other side has written, as the server has it now.
+    /// The other side's file, freshly read from the server.
     fn read(&self, ending: &str) -> Option<Value> {
         let _fresh = process::Fresh::directory(self.folder.path()).ok()?;
         serde_json::from_slice(&fs::read(self.path(ending)).ok()?).ok()
@@ -86,14 +86,14 @@ impl Table {
         fs::rename(new, path)
     }
 
-    /// What this machine says of itself.
+    /// The description of this machine.
     fn introduction(&self) -> Result<Value, Failure> {
         let folder = self.folder.path();
         let Some(mount) = hosts::kind_of_mount(folder) else {
             let place = File::open(folder).ok().and_then(|folder| process::file_system(&folder));
             let name = place.map_or_else(|| "a disk".to_owned(), |place| place.name);
             return Err(Failure::failed(format!(
-                "the lock folder '{}' is on {name}, which is this machine's own; set AICONFIG_PATH to a directory that the \
+                "the lock directory '{}' is on {name}, which is this machine's own; set AICONFIG_PATH to a directory that the \
                  machines share",
                 shown(folder)
             )));
@@ -142,7 +142,7 @@ fn hold(table: &Table, context: Context<'_>) -> Result<Outcome, Failure> {
     drop(lock);
     clear(table);
     Err(Failure::failed(format!(
-        "nobody has probed the lock in '{}' for {} s; run 'memlatch doctor --probe' on the other machine, with an \
+        "the lock in '{}' was not probed for {} s; run 'memlatch doctor --probe' on the other machine, with an \
          AICONFIG_PATH that leads to the same directory",
         shown(table.folder.path()),
         PATIENCE.as_secs()
@@ -153,14 +153,14 @@ fn probe(table: &Table, context: Context<'_>) -> Result<Outcome, Failure> {
     let mut answer = table.introduction()?;
     let Some(offer) = table.read("offer") else {
         return Err(Failure::failed(format!(
-            "nobody holds a lock in '{}'; first run 'memlatch doctor --hold' on the other machine, with an AICONFIG_PATH \
+            "no lock is held in '{}'; first run 'memlatch doctor --hold' on the other machine, with an AICONFIG_PATH \
              that leads to the same directory",
             shown(table.folder.path())
         )));
     };
     if offer["boot"] == answer["boot"] {
         return Err(Failure::failed(
-            "the lock is held on this very machine, which shows nothing; run 'memlatch doctor --probe' on another one",
+            "the lock is held on this machine, which proves nothing; run 'memlatch doctor --probe' on another one",
         ));
     }
     answer["nonce"] = offer["nonce"].clone();
@@ -169,7 +169,7 @@ fn probe(table: &Table, context: Context<'_>) -> Result<Outcome, Failure> {
     let is_granted = guard::try_lock(&lock, Mode::Exclusive).map_err(cannot("lock", &table.path("guard")))?;
     if !is_alive(table, &offer) {
         return Err(Failure::failed(format!(
-            "host {other} holds no lock any more; run 'memlatch doctor --hold' there"
+            "host {other} no longer holds the lock; run 'memlatch doctor --hold' there"
         )));
     }
     answer["found"] = json!(if is_granted { "granted" } else { "refused" });
@@ -184,7 +184,7 @@ fn probe(table: &Table, context: Context<'_>) -> Result<Outcome, Failure> {
         Waited::Granted => {}
         Waited::TimedOut | Waited::Stopped => {
             return Err(Failure::failed(format!(
-                "host {other} has given the lock back, and it was not granted here for {} s: the server's lock service \
+                "host {other} has released the lock, but it was not granted here for {} s: the server's lock service \
                  does not answer, or refuses everybody",
                 HAND_OVER.as_secs()
             )));
@@ -197,7 +197,7 @@ fn probe(table: &Table, context: Context<'_>) -> Result<Outcome, Failure> {
     Ok(Outcome::Nothing)
 }
 
-/// Whether the other side still writes.
+/// Whether the other side still updates its file.
 fn is_alive(table: &Table, offer: &Value) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < SILENCE {
@@ -209,7 +209,7 @@ fn is_alive(table: &Table, offer: &Value) -> bool {
     false
 }
 
-/// Writes down what was seen, if it can be of use.
+/// Records the result, if it is usable.
 fn conclude(table: &Table, offer: &Value, answer: &Value, context: Context<'_>) -> Result<(), Failure> {
     let word = |side: &Value, member: &str| side[member].as_str().unwrap_or_default().to_owned();
     if offer["mount"] != answer["mount"] {
@@ -228,13 +228,13 @@ fn conclude(table: &Table, offer: &Value, answer: &Value, context: Context<'_>) 
     Ok(())
 }
 
-/// The name of a lock comes from its file's path.
+/// The name of a lock comes from the path of its file.
 fn differing_places(offer: &Value, answer: &Value) -> Result<(), Failure> {
     if offer["folder"] == answer["folder"] {
         return Ok(());
     }
     Err(Failure::failed(format!(
-        "the lock folder is '{}' on host {} and '{}' here; a lock's name comes from the absolute path of its file, so mount \
+        "the lock directory is '{}' on host {} and '{}' here; a lock's name comes from the absolute path of its file, so mount \
          the share at the same place on both machines, or they do not exclude each other",
         text(Some(offer), "folder"),
         text(Some(offer), "host"),
@@ -247,12 +247,12 @@ const NOT_SHARED: &str = "locks do not exclude between the two machines, so upda
 
 fn clear(table: &Table) {
     for ending in ["offer", "answer", "guard"] {
-        // A word that stays is overwritten by the next who holds.
+        // A file that remains is overwritten by the next holding side.
         _ = fs::remove_file(table.path(ending));
     }
 }
 
-/// A member of what the other side wrote, fit for a terminal.
+/// A member of the other side's file, escaped for a terminal.
 fn text(side: Option<&Value>, member: &str) -> String {
     escape(side.and_then(|side| side[member].as_str()).unwrap_or("unknown").as_bytes())
 }
