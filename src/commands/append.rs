@@ -1,8 +1,8 @@
 //! `memory-update --append`: lines for a file of JSON Lines, added at its end under its lock. The rest is not written again.
 
 use super::{
-    Context, condition, filtering, form::Form, give_back, lock_folder, missing, own_command, refuse_special, resolve,
-    rule::Rule, writing::Writer,
+    Context, condition, filtering, form::Form, give_back, lock_folder, missing, own_command, refuse_missing_directory,
+    refuse_special, resolve, rule::Rule, writing::Writer,
 };
 use crate::{
     document::lines::{self, Tail},
@@ -36,6 +36,10 @@ pub fn run(request: &Update, filter: &FilterSpec, context: Context<'_>) -> Resul
     let target = resolve(&request.file)?;
     if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
         return Err(missing(&target, START_IT));
+    }
+    // With a condition, what is missing has changed.
+    if request.expected.is_none() {
+        refuse_missing_directory(&target)?;
     }
     let claim = Claim { kind: Kind::Update, command: own_command(context.settings), client: request.client.clone() };
     let guard = lock::exclusive(&lock_folder(context)?, &target, &claim, request.wait, context.sink.observer())?;

@@ -30,9 +30,10 @@ pub enum Form {
 }
 
 impl Form {
-    /// The form of a file.
+    /// The form of a file, in whatever case its name is written: some file systems do not tell them apart.
     pub fn of(file: &Path) -> Self {
-        match file.extension().and_then(OsStr::to_str) {
+        let ending = file.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+        match ending.as_deref() {
             Some("json") => Form::Document,
             Some("jsonl" | "ndjson") => Form::Lines,
             // Behind an address there can be options.
@@ -110,11 +111,18 @@ pub fn damaged(target: &Target, error: &DocumentError) -> Failure {
     Failure::failed(format!("{}: {error}{}", shown(&target.given), way_back(target)))
 }
 
-/// How to restore a damaged file, if a backup is valid.
+/// What to do about a damaged file: restore the newest backup, or correct the text.
 fn way_back(target: &Target) -> String {
-    let newest = replace::backups(&target.given).ok().and_then(|backups| backups.into_iter().next());
-    newest.map_or_else(String::new, |backup| {
-        let (name, file, number) = (shown(&backup.path), quoted(&target.given), backup.number);
-        format!("; '{name}' holds an earlier content; to restore it: atomic-write {file} --restore={number}")
-    })
+    let file = quoted(&target.given);
+    match replace::backups(&target.given).ok().and_then(|backups| backups.into_iter().next()) {
+        Some(backup) => {
+            let (name, number) = (shown(&backup.path), backup.number);
+            format!("; '{name}' holds an earlier content; to restore it: atomic-write {file} --restore={number}")
+        }
+        // These tools never write a file of another name.
+        None if Form::of(&target.given) == Form::Sequence => String::new(),
+        None => {
+            format!("; it has no backup: correct the text in a copy, and put it in place: atomic-write {file} < COPY")
+        }
+    }
 }

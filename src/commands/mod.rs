@@ -31,7 +31,7 @@ use crate::{
     settings::{self, Settings},
     sink::{Note, Sink},
 };
-use memlatch_os::paths::shown;
+use memlatch_os::paths::{quoted, shown};
 use std::path::{Path, PathBuf};
 
 /// What a command needs in addition to its request.
@@ -50,8 +50,28 @@ pub fn lock_folder(context: Context<'_>) -> Result<Folder, Failure> {
 pub fn resolve(file: &Path) -> Result<Target, Failure> {
     Target::resolve(file).map_err(|error| match error.downcast::<Elsewhere>() {
         Ok(elsewhere) => Failure { kind: Kind::Usage, cause: elsewhere.into() },
-        Err(error) => Failure::failed(format!("cannot find '{}': {error}", shown(file))),
+        Err(error) => {
+            let no_directory = file.ancestors().skip(1).find(|above| above.is_file());
+            let why = match no_directory.filter(|_| error.kind() == std::io::ErrorKind::NotADirectory) {
+                Some(above) => format!("'{}' is a file, not a directory", shown(above)),
+                None => error.to_string(),
+            };
+            Failure::failed(format!("cannot find '{}': {why}", shown(file)))
+        }
     })
+}
+
+/// Refuses to create a file where there is no directory: one that is made for a mistyped path would hide the mistake.
+pub fn refuse_missing_directory(target: &Target) -> Result<(), Failure> {
+    match target.path.parent() {
+        Some(directory) if !directory.exists() => Err(Failure::failed(format!(
+            "cannot create '{}': there is no directory '{}'; look at the path, or make it: mkdir -p {}",
+            shown(&target.given),
+            shown(directory),
+            quoted(directory),
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses anything but a plain file: reading could block, and replacing would turn it into a plain file.

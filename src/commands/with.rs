@@ -1,6 +1,6 @@
 //! `file-lock with`: a command under one or more locks.
 
-use super::{Context, give_back, lock_folder, resolve};
+use super::{Context, form::Form, give_back, lock_folder, resolve};
 use crate::{
     failure::{self, Failure, Kind},
     lock::{self, Claim, Guard, info, target::Target},
@@ -80,7 +80,7 @@ fn refuse_misplaced_command(request: &With, settings: &Settings) -> Result<(), F
 /// Whether a word names a program rather than a file of data. On some file systems every file is executable, so one that
 /// is named as data is believed.
 fn is_command(word: &Path, settings: &Settings) -> bool {
-    let is_data = word.extension().is_some_and(|ending| ["json", "jsonl", "ndjson"].iter().any(|data| ending == *data));
+    let is_data = Form::of(word) != Form::Sequence;
     let is_bare = word.components().count() == 1;
     match std::fs::metadata(word) {
         Ok(facts) => !is_data && facts.is_file() && facts.permissions().mode() & 0o111 != 0,

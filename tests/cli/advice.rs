@@ -103,6 +103,31 @@ fn a_missing_file_is_reported_with_the_path_that_was_tried() {
 }
 
 #[test]
+fn a_file_is_not_created_where_there_is_no_directory() {
+    let sandbox = furnished();
+    for words in [
+        &["memory-update", "nowhere/x.json", "--create", ".a = 1"][..],
+        &["memory-update", "nowhere/x.jsonl", "--create", "--append", "1"],
+    ] {
+        let message = told(&sandbox, words, 1);
+        assert!(message.contains("there is no directory '"), "{message}");
+        assert!(message.contains("nowhere'; look at the path, or make it: mkdir -p "), "{message}");
+    }
+    let message = told(&sandbox, &["memory-update", "a.json/x.json", ".a = 1"], 1);
+    assert_eq!(message, "cannot find 'a.json/x.json': 'a.json' is a file, not a directory\n");
+}
+
+#[test]
+fn damaged_json_without_a_backup_is_told_with_the_way_to_mend_it() {
+    let sandbox = furnished();
+    sandbox.write("bad.json", "{bad");
+    let message = told(&sandbox, &["memory-update", "bad.json", "."], 1);
+    assert!(message.ends_with(
+        "it has no backup: correct the text in a copy, and put it in place: atomic-write bad.json < COPY\n"
+    ));
+}
+
+#[test]
 fn the_cause_of_an_error_is_printed_without_its_number() {
     let sandbox = furnished();
     for (line, status) in [

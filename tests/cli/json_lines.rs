@@ -27,6 +27,14 @@ fn a_line_is_appended_and_the_file_stays_the_same() {
 }
 
 #[test]
+fn the_ending_of_the_name_may_be_in_capitals() {
+    let sandbox = Sandbox::new();
+    sandbox.write("LOG.JSONL", TWO);
+    sandbox.call(["memory-update", "LOG.JSONL", "--append", "3"]).succeeds();
+    sandbox.holds("LOG.JSONL", &format!("{TWO}3\n"));
+}
+
+#[test]
 fn an_update_gets_all_lines_as_a_list() {
     let sandbox = with("{\"i\": 1, \"n\": 1.10}\n\n{\"i\":2}");
     sandbox

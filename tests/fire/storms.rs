@@ -102,10 +102,12 @@ fn in_a_storm_of_all_kinds_of_holders_no_two_are_inside_at_once() {
         "ID=$(file-lock acquire a.json) && sh work.sh && file-lock release \"$ID\" 2>/dev/null".into(),
         // A holder that dies inside its lease.
         "file-lock acquire a.json >/dev/null && sh work.sh".into(),
-        // A script. It gives up: what a killed `with` has left stands in its way until one of the others comes along.
+        // A script. It gives up: what a killed `with` has left stands in its way until one of the others comes along. It starts no
+        // process between its `mkdir` and its `info`: after two seconds without `info` its lock counts as abandoned.
         format!(
-            "for try in $(seq 500); do mkdir {lock} 2>/dev/null && break; [ $try -lt 500 ] || exit 0; sleep 0.01; done; \
-             printf 'PID: %s\\nHOSTNAME: %s\\n' $$ $(hostname) >{lock}/info; sh work.sh; rm -rf {lock}"
+            "host=$(hostname); \
+             for try in $(seq 500); do mkdir {lock} 2>/dev/null && break; [ $try -lt 500 ] || exit 0; sleep 0.01; done; \
+             printf 'PID: %s\\nHOSTNAME: %s\\n' $$ $host >{lock}/info; sh work.sh; rm -rf {lock}"
         ),
         "file-lock cleanup 2>/dev/null".to_owned(),
     ];
