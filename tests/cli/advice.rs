@@ -120,10 +120,9 @@ fn a_file_is_not_created_where_there_is_no_directory() {
 #[test]
 fn damaged_json_without_a_backup_is_told_with_the_way_to_mend_it() {
     let sandbox = furnished();
-    sandbox.write("bad.json", "{bad");
-    let message = told(&sandbox, &["memory-update", "bad.json", "."], 1);
+    let message = told(&sandbox, &["memory-update", "worse.json", "."], 1);
     assert!(message.ends_with(
-        "it has no backup: correct the text in a copy, and put it in place: atomic-write bad.json < COPY\n"
+        "it has no backup: correct the text in a copy, and put it in place: atomic-write worse.json < COPY\n"
     ));
 }
 
