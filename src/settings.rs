@@ -43,7 +43,7 @@ pub enum Sandbox {
 /// The variables and the words.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    variables: Vec<Variable>,
+    variables: &'static [Variable],
     words: Vec<OsString>,
 }
 
@@ -60,7 +60,7 @@ impl Settings {
     }
 
     fn raw(&self, name: &str) -> Option<&OsStr> {
-        self.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+        self.variables.iter().find_map(|variable| variable.value_of(name))
     }
 
     /// The words of the command line, the program's name first.
