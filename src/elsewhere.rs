@@ -109,7 +109,7 @@ pub fn take_over(place: &Path, settings: &Settings) -> Failure {
     }
 }
 
-/// Locks are listed of a lock folder as a whole, or of an engine; this is no address of one.
+/// Locks are listed for a lock directory as a whole, or for an engine; this is not an address of one.
 pub fn no_address(word: &Path) -> Failure {
     Failure::usage(format!(
         "'{0}' is no address of an engine, and 'file-lock show' lists the locks of one, or without it those of this machine; \
