@@ -1,6 +1,6 @@
 //! Files beyond this machine: how to know one, and the program that takes over for it.
 //!
-//! This program is one static file that starts in half a millisecond; a network, TLS and certificates are no part of it. It
+//! This program is one static file that starts in half a millisecond; network code, TLS and certificates are not part of it. It
 //! only knows an address when it sees one, and then lets `memlatch-remote` take its place with the same command line.
 
 use crate::{
@@ -21,7 +21,7 @@ use std::{
 /// The program that takes over.
 pub const PROGRAM: &str = "memlatch-remote";
 
-/// The file of short names for engines, in the base folder.
+/// The file of short names for engines, in the base directory.
 const REMOTES: &str = "remotes.json";
 
 /// The first word of a command line that names something beyond this machine.
@@ -59,7 +59,7 @@ fn words_of(request: &Request) -> Vec<&Path> {
     }
 }
 
-/// Whether a word is `NAME:REST`, and NAME one of the user's names for engines. Whoever means a file of such a name writes
+/// Whether a word is `NAME:REST`, and NAME one of the user's names for engines. To name a file of that form, write
 /// `./NAME:REST`.
 fn is_short(word: &Path, settings: &Settings) -> Result<bool, Failure> {
     let Some((name, _)) = word.to_str().and_then(|word| word.split_once(':')) else { return Ok(false) };

@@ -193,7 +193,7 @@ impl Trial<'_> {
         Ok((0..RACES).map(|race| results.iter().filter(|wins| wins[race]).count()).collect())
     }
 
-    /// One racer's part. Whoever fails goes on lining up, so that nobody waits for it in vain.
+    /// One racer. A racer that fails still joins the barriers, so that the others do not wait for it for ever.
     fn race(&self, racer: usize, line: &Barrier, until: Moment) -> Result<Vec<bool>, Error> {
         let access = &self.subject.access;
         let store = crate::place::open(access);

@@ -1,4 +1,4 @@
-//! The holds that this process works under, beyond this machine: told by the environment, or known by its ancestors.
+//! The holds that this process works under, beyond this machine: from the environment, or from its ancestors.
 
 use crate::place::Subject;
 use memlatch::settings::Settings;
@@ -13,10 +13,10 @@ use memlatch_remote::{
 };
 use std::path::Path;
 
-/// What stands between the address and the holds, in the environment and in the ID of a lock.
+/// The separator between the address and the holds, in the environment and in the ID of a lock.
 const BETWEEN: char = '#';
 
-/// A hold as the environment tells it to those inside: `ADDRESS#HOLDS`. Holds are separated by commas there.
+/// A hold as the environment passes it to processes inside: `ADDRESS#HOLDS`. Holds are separated by commas there.
 pub fn token(address: &Address, ladder: &Ladder) -> String {
     format!("{address}{BETWEEN}{}", ladder.encode()).replace(',', "%2C")
 }
@@ -27,7 +27,7 @@ pub fn read_token(token: &str) -> Option<(Address, Ladder)> {
     Some((Address::parse(&address.replace("%2C", ",")).ok()?, Ladder::decode(ladder)?))
 }
 
-/// The holds on a document that the environment tells of.
+/// The holds on a document that the environment names.
 pub fn told(subject: &Subject, settings: &Settings) -> Ladder {
     let tokens = settings.inside();
     let holds = tokens.iter().filter_map(|token| read_token(token));
@@ -39,7 +39,7 @@ pub fn told(subject: &Subject, settings: &Settings) -> Ladder {
 pub fn is_ours(first: &Entry) -> Option<Rung> {
     let info = Info::decode(&first.info)?;
     let can_be_around = matches!(info.kind, Kind::Lease | Kind::With);
-    // Only this machine's processes are looked at, so the folder does not matter.
+    // Only this machine's processes are examined, so the directory does not matter.
     let here = Here::new(&Folder::at(Path::new("/").to_owned()));
     (can_be_around && here.descends_from(&info)).then_some(Rung { lease: first.lease, created: first.created })
 }

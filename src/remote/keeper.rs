@@ -52,7 +52,7 @@ impl Hold {
     }
 }
 
-/// For whom leases are kept.
+/// The process that leases are kept for.
 #[derive(Clone, Debug)]
 pub enum Owner {
     /// A command that the process which starts the keeper is about to run.
@@ -61,7 +61,7 @@ pub enum Owner {
     Process(Process),
 }
 
-/// A keeper, seen by whoever started it.
+/// A keeper, from the view of the process that started it.
 pub struct Keeper {
     child: Child,
     orders: ChildStdin,
@@ -96,12 +96,12 @@ impl Keeper {
         self.child.id()
     }
 
-    /// Tells which process the command is.
+    /// Tells the keeper the PID of the command.
     pub fn tell_command(&mut self, pid: u32) -> io::Result<()> {
         writeln!(self.orders, "{COMMAND} {pid}")
     }
 
-    /// Tells that the work is done, and that whoever says so gives the locks back.
+    /// Tells the keeper that the work is done and that the caller releases the locks.
     pub fn dismiss(mut self) {
         // A keeper that is gone needs no dismissal.
         _ = writeln!(self.orders, "{DONE}");
@@ -114,15 +114,15 @@ const DONE: &str = "done";
 pub const KEPT: &str = "kept";
 pub const LOST: &str = "lost";
 
-/// What a keeper hears from whoever started it.
+/// Messages to a keeper from the process that started it.
 enum Order {
     Command(u32),
     Done,
-    /// Whoever started it is gone.
+    /// The process that started it is gone.
     Alone,
 }
 
-/// Keeps leases as the first line of standard input says. Nobody sees its status.
+/// Keeps leases as the first line of standard input says. Its status is not used.
 pub fn run() -> u8 {
     process::leave_session();
     let mut first = String::new();
@@ -167,7 +167,7 @@ impl Work {
             owner => {
                 let pid = number(owner, "pid")?.try_into().ok()?;
                 let started = number(owner, "started")?;
-                // One that has ended meanwhile is told by its absence.
+                // A process that has exited meanwhile shows by its absence.
                 Some(Process { pid, started, parent: 0, zombie: false, never_executed: false })
             }
         };
@@ -193,11 +193,11 @@ impl Work {
             if is_alone {
                 thread::sleep(self.pause(&signs));
             }
-            // A lease for a command goes on while the command does, even if whoever started both was killed.
+            // A lease for a command lasts as long as the command, even if the process that started both was killed.
             let waits_for_owner = is_alone || !is_for_command;
             if waits_for_owner && !self.owner.as_ref().is_some_and(lives) {
                 for (cluster, hold) in clusters.iter().zip(&self.holds) {
-                    // What cannot be given back ends by itself.
+                    // A lease that cannot be released ends by itself.
                     _ = cluster.revoke(hold.lease, hold.kept_until);
                 }
                 return 0;
@@ -214,7 +214,7 @@ impl Work {
                     }
                     Ok(None) | Err(_) => {
                         say(LOST);
-                        // Whoever has just given the locks back is about to say so.
+                        // The process that has just released the locks is about to say so.
                         if is_for_command && !matches!(told.recv_timeout(LOOK), Ok(Order::Done)) {
                             self.end_command(hold_end(&self.holds));
                         }
@@ -244,8 +244,8 @@ impl Work {
     }
 }
 
-/// Tells whoever started the keeper, on the pipe that is its standard output. If nobody listens, nobody needs to know.
-#[expect(clippy::disallowed_methods, reason = "a pipe to a process of our own, which nobody reads but that")]
+/// Reports to the process that started the keeper, on the pipe that is its standard output. If the reader is gone, that does not matter.
+#[expect(clippy::disallowed_methods, reason = "a pipe that only a process of our own reads")]
 fn say(line: &str) {
     _ = writeln!(io::stdout(), "{line}");
 }

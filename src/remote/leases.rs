@@ -29,7 +29,7 @@ use std::{path::Path, time::Duration};
 
 /// Takes a lease and prints the lock's ID.
 ///
-/// With both output streams closed off, nobody could learn the ID: then it only finds out whether the lock is free.
+/// If both output streams go to the null device, the ID could not be printed: then this only checks whether the lock is free.
 pub fn acquire(request: &Acquire, means: Means<'_>) -> Result<u8, Failure> {
     let subject = Subject::find(&request.file, means.settings)?;
     let cluster = subject.cluster()?;
@@ -70,7 +70,7 @@ pub fn acquire(request: &Acquire, means: Means<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The holds on a document that this process works under: those it was told of, or one of an ancestor.
+/// The holds on a document that this process works under: those in the environment, or one of an ancestor.
 pub fn around(subject: &Subject, cluster: &Cluster, timeout: Duration, settings: &Settings) -> Result<Ladder, Failure> {
     let told = inside::told(subject, settings);
     if !told.0.is_empty() {
@@ -103,7 +103,7 @@ pub fn release(request: &Release, means: Means<'_>) -> Result<u8, Failure> {
     };
     let holder = Info::decode(&entry.info);
     if !request.force && !holder.as_ref().is_some_and(may_release) {
-        let holder = holder.map_or_else(|| "somebody who left no name".to_owned(), |holder| holder.to_string());
+        let holder = holder.map_or_else(|| "an unnamed holder".to_owned(), |holder| holder.to_string());
         return Err(Failure::failed(format!(
             "'{name}' is held by {holder}: only that process and those it started may release it, or you with --force"
         )));

@@ -86,7 +86,7 @@ impl Subject {
     }
 }
 
-/// What a short name or a link stands for.
+/// The resolution of a short name or a link.
 fn behind(word: &Path) -> Result<PathBuf, Failure> {
     match Target::resolve(word) {
         Err(error) => match error.downcast::<Elsewhere>() {

@@ -1,7 +1,7 @@
-//! One write to a document beyond this machine: read, think, replace, and again if somebody came between.
+//! One write to a document beyond this machine: read, compute, replace, and again if another write came between.
 //!
-//! The first attempt asks for no lock. Whoever finds that another came first, or that somebody stands in the queue for the lock,
-//! lines up there and tries again when it is his turn: so nobody is overtaken for ever. A bucket has no queue; there each waits
+//! The first attempt takes no lock. A writer that finds that another came first, or that others are in the queue for the lock,
+//! joins the queue and tries again when it is its turn, so no writer is overtaken for ever. A bucket has no queue; there each writer waits
 //! a little longer than before.
 
 use crate::{
@@ -56,7 +56,7 @@ pub struct Session<'a> {
 /// What became of an attempt.
 pub enum Attempt {
     Done,
-    /// Somebody came between; this is how the document is now.
+    /// Another write came between; this is the document now.
     Again(Seen),
 }
 
@@ -79,7 +79,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Reads the document, after waiting for those who stand in the queue for its lock.
+    /// Reads the document, after waiting for those in the queue for its lock.
     pub fn look(&mut self, wanted: Wanted) -> Result<Seen, Failure> {
         let mut seen = self.read(wanted)?;
         if self.under.0.is_empty() && self.held.is_none() {
@@ -193,7 +193,7 @@ impl<'a> Session<'a> {
             (Store::Etcd(_), Some(_)) => self.within_time(None),
             (Store::Bucket(_), _) => {
                 self.within_time(None)?;
-                // Between half of it and all of it, so that those who met do not meet again.
+                // Between half and all of it, so that writers that collided do not collide again.
                 let longest = Duration::from_millis(20 << self.attempts.min(6)).as_millis() as u64;
                 thread::sleep(Duration::from_millis(longest / 2 + random::number() % (longest / 2)));
                 Ok(())
@@ -244,7 +244,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whoever gives up gives back its place in the queue; the lease would only end some seconds later.
+/// A writer that gives up releases its place in the queue; its lease would only end some seconds later.
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         _ = self.end();
@@ -260,7 +260,7 @@ pub struct Row<'a> {
     pub new: Vec<&'a [u8]>,
 }
 
-/// What stands in the queue for the lock about this process.
+/// The entry for this process in the queue for the lock.
 pub fn claim(subject: &Subject, kind: info::Kind, command: Option<String>, client: Option<String>) -> Info {
     let mut info = Info::new(std::process::id(), kind);
     info.acquired = Some(process::wall_clock());
@@ -296,7 +296,7 @@ pub fn take(
         let turn = cluster.wait_turn(subject.key(), under, &mut place, deadline, &mut |holder| teller.tell(holder));
         match turn {
             Ok(Turn::Mine) => return Ok(place),
-            // The place in the queue went with its lease, so it is taken anew, at the end.
+            // The place in the queue was lost with its lease, so take a new one, at the end.
             Ok(Turn::Lost) if !deadline.has_passed() => {}
             Ok(Turn::Lost) => return Err(busy(subject, None, begun.elapsed())),
             Ok(Turn::TimeUp(holder)) => {
@@ -312,7 +312,7 @@ pub fn take(
     }
 }
 
-/// Tells those who wait who holds the lock: after a second, and then every ten.
+/// Reports the holder of the lock while waiting: after a second, and then every ten.
 struct Teller<'a> {
     subject: &'a Subject,
     means: Means<'a>,

@@ -19,7 +19,7 @@ use memlatch_remote::{
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 
-/// Tells whether a document is locked. Its statuses 0 and 1 are answers, so what fails otherwise is reported as 2.
+/// Prints whether a document is locked. The statuses 0 and 1 are answers, so a failure has status 2.
 pub fn status(file: &Path, as_json: bool, means: Means<'_>) -> Result<u8, Failure> {
     tell_status(file, as_json, means).map_err(|failure| match failure.kind {
         Kind::Failed => Failure { kind: Kind::Usage, ..failure },
@@ -122,7 +122,7 @@ fn print(out: &mut dyn std::io::Write, cluster: &Cluster, lock: &Lock, left: Opt
     for waiter in lock.queue.iter().skip(1) {
         match Info::decode(&waiter.info) {
             Some(info) => writeln!(out, "    WAITS: {info}")?,
-            None => writeln!(out, "    WAITS: somebody who left no name")?,
+            None => writeln!(out, "    WAITS: an unnamed process")?,
         }
     }
     let left =

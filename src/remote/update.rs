@@ -167,7 +167,7 @@ impl<'a> Maker<'a> {
                 form.parse(text).map_err(|error| damaged(self.subject, seen, &error))?
             }
             (None, Some(seed)) => seed.clone(),
-            (None, None) => unreachable!("what is missing has been told"),
+            (None, None) => unreachable!("a missing document has been reported"),
         };
         let old_kind = current.is_some().then(|| old.kind());
         let new = match &request.change {
@@ -188,7 +188,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// There is no such document, and `remedy` is what to do about it.
+/// The error for a missing document; `remedy` says what to do about it.
 pub fn missing(subject: &Subject, remedy: &str) -> Failure {
     Failure::failed(format!("'{}' does not exist; {remedy}", shown(&subject.target.given)))
 }

@@ -201,7 +201,7 @@ fn watch(mut holds: Vec<Hold>, news: ChildStdout, keeper: u32, state: Arc<Atomic
 
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Takes in what the keeper says. Tells whether the locks are held still.
+/// Reads the messages of the keeper. Returns whether the locks are still held.
 fn learn(holds: &mut [Hold], line: &str) -> bool {
     let mut words = line.split(' ');
     match words.next() {

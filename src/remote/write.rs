@@ -114,12 +114,12 @@ fn backup<'s>(number: u32, subject: &Subject, seen: &'s Seen) -> Result<&'s [u8]
     })
 }
 
-/// The row after a backup has become the document: what the document held stands in front, and the backup has left.
+/// The row of backups after a restore: the former content of the document is in front, and the restored backup is gone.
 fn row_without<'s>(number: usize, current: Option<&'s [u8]>, backups: &'s [Vec<u8>]) -> Row<'s> {
     let others =
         backups.iter().enumerate().filter(|(place, _)| place + 1 != number).map(|(_, content)| content.as_slice());
     match current {
-        // What stands behind it stays where it is.
+        // Later backups stay where they are.
         Some(current) => Row { matters: true, new: [current].into_iter().chain(others).take(number).collect() },
         None => Row { matters: true, new: Vec::new() },
     }

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// The file of short names, in the base folder.
+/// The file of short names, in the base directory.
 pub const REMOTES: &str = "remotes.json";
 
 /// So long a lease lasts of which nothing is heard.
@@ -32,10 +32,10 @@ pub struct Access {
     pub lease: Duration,
 }
 
-/// Who somebody is to an engine.
+/// The identity of a client to an engine.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Login {
-    /// Nobody in particular.
+    /// Anonymous.
     Nobody,
     /// A user of etcd.
     User { name: String, password: String, source: String },
@@ -121,7 +121,7 @@ const MEMBERS: [&str; 8] =
     ["url", "ca", "certificate", "key", "user", "password_command", "credentials_command", "lease"];
 
 impl Remotes {
-    /// Reads the names in the base folder.
+    /// Reads the names in the base directory.
     pub fn in_folder(folder: Option<PathBuf>) -> Result<Self, Error> {
         let none = Remotes { folder: folder.clone(), named: Map::new() };
         let Some(file) = folder.as_ref().map(|folder| folder.join(REMOTES)) else { return Ok(none) };

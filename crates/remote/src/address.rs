@@ -53,11 +53,11 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let wrong = |why: &str| Malformed { address: text.to_owned(), why: why.to_owned() };
         let Some(scheme) = SCHEMES.into_iter().find(|scheme| text.starts_with(scheme)) else {
-            return Err(wrong("is no address of an engine; those begin with etcd+https:// or s3://"));
+            return Err(wrong("is not the address of an engine; addresses begin with etcd+https:// or s3://"));
         };
         let rest = &text[scheme.len()..];
         if rest.contains('#') || rest.bytes().any(|byte| byte <= b' ') {
-            return Err(wrong("holds '#' or a blank, which stands as %23 or %20 in an address"));
+            return Err(wrong("contains '#' or a blank; in an address write %23 or %20"));
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -130,7 +130,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What stands beside a document of the name before it.
+/// The suffixes of the names beside a document.
 const RESERVED: [&str; 3] = [".lock/", ".inside/", ".writes"];
 
 fn is_reserved(key: &str, word: &str) -> bool {
@@ -144,7 +144,7 @@ fn cluster(hosts: &str, in_the_clear: bool) -> Result<Place, String> {
         let name = if has_port { host.rsplit_once(':').map_or(host, |(name, _)| name) } else { host };
         let is_bracketed = name.starts_with('[') && name.ends_with(']');
         if name.is_empty() || name.contains(':') && !is_bracketed {
-            return Err(format!("names '{host}', which is no host with a port, such as memory.example.org:2379"));
+            return Err(format!("names '{host}', which is not a host with a port, such as memory.example.org:2379"));
         }
         if in_the_clear && !is_this_machine(name) {
             return Err(format!(
@@ -194,7 +194,7 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// An address as it may be shown: what stands before `@` may be a password.
+/// An address for output: the part before `@` may be a password.
 fn without_user(address: &str) -> String {
     match (address.find("://"), address.rfind('@')) {
         (Some(start), Some(end)) if start < end => format!("{}…{}", &address[..start + 3], &address[end..]),
@@ -216,7 +216,7 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What stands for itself in an address and in a signature is the same: RFC 3986's unreserved characters, and `/`.
+/// The characters that are not escaped, in addresses and signatures alike: RFC 3986's unreserved characters, and `/`.
 pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -17,7 +17,7 @@ pub struct Seen {
     pub document: Option<Vec<u8>>,
     /// The earlier contents, newest first, if they were wanted.
     pub backups: Vec<Vec<u8>>,
-    /// Who has the lock or waits for it, if anybody: the first in the queue.
+    /// The first in the queue, which holds the lock or waits for it, if there is one.
     pub first: Option<Entry>,
     /// What the engine calls the document as it is now.
     pub version: Version,
@@ -28,7 +28,7 @@ pub struct Seen {
 pub enum Version {
     /// The last changes of the document and of its list of writes, and what is on that list.
     Etcd { document: i64, writes: i64, known: Vec<String> },
-    /// The tag of the object, and the writes that its metadata name. `None`: there is no object.
+    /// The tag of the object, and the writes that its metadata name. `None` if there is no object.
     Bucket { tag: Option<String>, known: Vec<String> },
 }
 
@@ -41,7 +41,7 @@ impl Version {
     }
 }
 
-/// Who stands in the queue for a lock.
+/// An entry in the queue for a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub lease: i64,
@@ -51,7 +51,7 @@ pub struct Entry {
     pub info: Vec<u8>,
 }
 
-/// One hold of a lock, as a place in the engine that nobody can take without being seen.
+/// One hold of a lock, as a place in the engine that cannot be taken over unnoticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rung {
     pub lease: i64,
@@ -84,7 +84,7 @@ impl Ladder {
     }
 }
 
-/// How a writer stands to the lock of the document.
+/// The relation of a writer to the lock of the document.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
     /// The holds that it works under.
@@ -107,7 +107,7 @@ pub struct Change<'a> {
 #[derive(Debug)]
 pub enum Replaced {
     Done,
-    /// Somebody else has changed the document, or lined up for its lock.
+    /// Another writer has changed the document, or joined the queue for its lock.
     Changed {
         /// As it is now.
         now: Seen,
@@ -123,7 +123,7 @@ pub enum Replaced {
 pub enum Landed {
     Yes,
     No,
-    /// So many others have written since that nobody can tell.
+    /// Too many others have written since for the outcome to be determined.
     Forgotten,
 }
 
@@ -188,7 +188,7 @@ pub trait Engine {
     /// Whether the write of that id was made.
     fn landed(&self, key: &str, id: &str, until: Moment) -> Result<Landed, Error>;
 
-    /// Removes a document and what lies beside it, whoever may be using it.
+    /// Removes a document and what is stored beside it, even if it is in use.
     fn remove(&self, key: &str, until: Moment) -> Result<(), Error>;
 }
 

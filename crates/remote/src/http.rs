@@ -1,4 +1,4 @@
-//! Requests over HTTP: the one user of ureq. A request is sent once; whether to send it again is for those who know what it does.
+//! Requests over HTTP: the only user of ureq. A request is sent once; whether to send it again is up to the caller, who knows what it does.
 
 use crate::names::Names;
 use std::{fs, io, io::Read, path::Path, sync::Arc, time::Duration};
@@ -23,7 +23,7 @@ const SYSTEM_CERTIFICATES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Whom to believe, and who to be.
+/// The certificates to trust, and the client's own.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
     /// The certificates of those who may vouch for the engine; without it, those that the machine trusts.

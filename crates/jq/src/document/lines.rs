@@ -53,7 +53,7 @@ pub fn tail(text: &[u8]) -> Tail {
     }
 }
 
-/// Writes a value as one line, with its end. Numbers and strings that nobody changed keep their text.
+/// Writes a value as one line, with a newline. Unchanged numbers and strings keep their text.
 ///
 /// # Errors
 /// Those of `out`, and `InvalidData` for values nested deeper than can be read again.

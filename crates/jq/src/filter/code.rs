@@ -273,7 +273,7 @@ impl<'c> Machine<'c> {
         }
     }
 
-    /// The operands of an operator. The input goes to the right one, so that nobody else holds what the left one gives.
+    /// The operands of an operator. The input goes to the right one, so that the result of the left one has a single owner.
     fn both(&mut self, both: &'c (Code, Code), frame: usize, input: Value) -> Result<(Value, Value), Failure> {
         let left = self.eval(&both.0, frame, input.clone())?;
         Ok((left, self.eval(&both.1, frame, input)?))

@@ -36,7 +36,7 @@ pub fn mktime(v: Value) -> Outcome {
     }
 }
 
-/// Where a moment is told as a date.
+/// The time zone in which a time is expressed as a date.
 #[derive(Clone, Copy)]
 enum Zone {
     Utc,

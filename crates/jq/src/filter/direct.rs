@@ -164,7 +164,7 @@ impl<'s> Compiler<'s> {
                     match param {
                         Param::Value => self.mark(arg, often),
                         Param::Filter => self.mark(arg, true),
-                        // Of a path nobody wants the outputs.
+                        // The outputs of a path are not needed.
                         Param::Path => {}
                     }
                 }

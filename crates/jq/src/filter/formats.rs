@@ -173,7 +173,7 @@ pub fn base64(v: Value) -> Outcome {
     Ok(Value::from(out))
 }
 
-/// What each byte of base64 stands for; 64 for those that stand for nothing.
+/// The value of each byte of base64; 64 for bytes outside of the alphabet.
 const SIXES: [u8; 256] = {
     let mut sixes = [64; 256];
     let mut i = 0;

@@ -1,4 +1,4 @@
-//! From parsed terms to a program for jaq-core: finds what every name stands for, and takes in only the definitions that the
+//! From parsed terms to a program for jaq-core: resolves every name, and includes only the definitions that the
 //! program reaches.
 //!
 //! What jq evaluates in another order than jaq-core, or updates in another way, is written down in jaq-core's terms as each
@@ -41,7 +41,7 @@ enum Local<'s> {
     Label(&'s str),
 }
 
-/// Which text a term stands in, and the names around it.
+/// The text that a term belongs to, and the names in scope.
 struct Scope<'s> {
     /// `None` for the library's own definitions
     unit: Option<usize>,

@@ -3,7 +3,7 @@
 //! A program goes through our own parser ([`parse`]), which writes down what jaq-core has no term for in terms that it has;
 //! the linker ([`link`]) finds what its names stand for and takes in what it reaches of the [`library`], with jq's order of
 //! evaluation ([`order`]) and way of updating ([`updates`]); jaq-core compiles and interprets the result ([`lower`]) over our
-//! values ([`engine`]). Only this folder knows jaq-core.
+//! values ([`engine`]). Only this directory uses jaq-core.
 
 mod access;
 mod builtin;
@@ -113,7 +113,7 @@ pub enum Input {
     Each(Box<dyn Iterator<Item = Value>>),
 }
 
-/// The name of the file that the current input is of, if it is of one. Whoever gives the inputs sets it with each.
+/// The name of the file of the current input, if it comes from a file. The producer of the inputs sets it with each.
 #[derive(Clone, Debug, Default)]
 pub struct InputName(Rc<RefCell<Option<Arc<str>>>>);
 

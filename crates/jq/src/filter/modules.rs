@@ -13,7 +13,7 @@ pub struct Unit<'s> {
     /// its name in messages
     pub name: &'s str,
     pub text: &'s str,
-    /// the folder that its `search` paths start from
+    /// the directory that its `search` paths start from
     folder: PathBuf,
     path: Option<PathBuf>,
     functions: Vec<Slot<'s>>,
@@ -199,7 +199,7 @@ impl<'s> Units<'s> {
         self.all[unit].main.take()
     }
 
-    /// Where a slice of a unit's text stands in it.
+    /// The position of a slice within the text of its unit.
     pub fn place(&self, unit: usize, part: &str) -> (usize, usize) {
         let text = self.all[unit].text;
         let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);

@@ -31,7 +31,7 @@ pub const MODIFY: Builtin = one("modify", &[Param::Path, Param::Filter], modify)
 /// `paths = $value`, likewise.
 pub const ASSIGN: Builtin = one("assign", &[Param::Path, Param::Value], assign);
 
-/// What a handler of errors gives is no path.
+/// The output of an error handler is not a path.
 pub const NO_PATH: Builtin =
     plain!("no_path", |v: Value| fail(format!("Invalid path expression with result {}", v.brief())));
 
@@ -179,7 +179,7 @@ fn set_path_dyn<E: From<Failure>>(
 fn trail_of(trail: impl Iterator<Item = Value>) -> Result<Vec<Value>, Failure> {
     let mut path: Vec<_> = trail.collect();
     path.reverse();
-    // A value that no path leads to cannot be gone on from, and is no result.
+    // A value that no path leads to is neither a result nor a place to continue from.
     let mut lost = None;
     for key in &path {
         match (marked(key), lost) {
@@ -204,7 +204,7 @@ fn no_element(key: &Value, value: &Value) -> Failure {
 /// The name of a marker's only member, which no document can have.
 const MARK: &str = "\u{0}no path\u{0}";
 
-/// Stands in a trail where a value came from nowhere.
+/// Marks a value in a trail that no path leads to.
 fn mark(value: Value) -> Value {
     let mut map = Map::default();
     map.insert(MARK.into(), value);

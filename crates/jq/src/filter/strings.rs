@@ -98,7 +98,7 @@ fn implode(v: Value) -> Outcome {
     Ok(Value::from(text))
 }
 
-/// The elements as one string; null stands for nothing, numbers and booleans for their text.
+/// The elements as one string; null counts as empty, numbers and booleans as their text.
 fn join(v: Value, separator: Value) -> Outcome {
     let mut joined: Option<Value> = None;
     for item in children(v)? {

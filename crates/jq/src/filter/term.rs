@@ -5,7 +5,7 @@ use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Pattern, Term};
 use jaq_core::path::{Opt, Part, Path};
 
-/// What stands in a term where the program's text had a word.
+/// The representation in a term of a word in the program's text.
 #[derive(Clone, Copy, Debug)]
 pub enum Word<'s> {
     /// a variable, a label, a parameter, or the text of a literal
@@ -19,7 +19,7 @@ pub enum Word<'s> {
     Direct(usize, usize),
 }
 
-/// A term in which every name stands for something.
+/// A term in which every name has been resolved.
 pub type Linked<'s> = Term<Word<'s>>;
 
 impl<'s> Word<'s> {

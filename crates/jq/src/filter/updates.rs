@@ -67,7 +67,7 @@ pub fn as_path<'s>(term: Linked<'s>, lost: bool) -> Linked<'s> {
             Term::IfThenElse(cases, otherwise.map(|t| boxed(t, lost)))
         }
         Term::TryCatch(t, handler) => {
-            // What a handler gives is no path.
+            // The output of a handler is not a path.
             let fails = |h: Box<Linked<'s>>| Box::new(pipe(*h, call(&paths::NO_PATH, Vec::new())));
             Term::TryCatch(boxed(t, lost), handler.map(fails))
         }

@@ -48,7 +48,7 @@ fn world<'a>(cv: &Cv<'a>) -> &'a World {
 
 /// Says something on standard error while the filter runs, as jq's `debug` and `stderr` do.
 fn remark(text: &str) {
-    // Whoever does not listen to remarks still gets the result; `eprint!` would panic.
+    // Without a reader for the messages there is still a result; `eprint!` would panic.
     _ = io::stderr().write_all(text.as_bytes());
 }
 

@@ -71,6 +71,6 @@ fn code_point(rest: &str) -> (char, usize) {
         let c = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
         return (char::from_u32(c).unwrap_or('\u{fffd}'), 10);
     }
-    // Half a pair alone stands for no character.
+    // Half a surrogate pair is not a character.
     (char::from_u32(high).unwrap_or('\u{fffd}'), 4)
 }

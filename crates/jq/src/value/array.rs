@@ -136,12 +136,12 @@ impl Array {
         &mut items.values[start..]
     }
 
-    /// The elements if nobody else holds them, even those that this view does not show.
+    /// The elements if this is their only owner, including those outside of this view.
     pub(super) fn into_own(mut self) -> Vec<Value> {
         Rc::get_mut(&mut self.shared).map(|items| std::mem::take(&mut items.values)).unwrap_or_default()
     }
 
-    /// The elements, copied only if somebody else holds them too.
+    /// The elements, copied only if they have another owner.
     pub fn into_vec(mut self) -> Vec<Value> {
         match Rc::get_mut(&mut self.shared) {
             None => self.to_vec(),

@@ -136,7 +136,7 @@ impl Map {
         self.reindex();
     }
 
-    /// Makes the index anew, of slots without gaps.
+    /// Rebuilds the index, from slots without gaps.
     fn reindex(&mut self) {
         self.gaps = 0;
         let places = self.iter().enumerate().map(|(i, (k, _))| (k.clone(), i as u32));

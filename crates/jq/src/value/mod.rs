@@ -2,7 +2,7 @@
 //! arithmetic make of them, and the texts of the errors that scripts can catch.
 //!
 //! A value is cheap to clone. What was read from a document stays a slice of its text until
-//! somebody looks inside ([`Raw`]); numbers that nobody calculated with keep their text.
+//! a filter looks inside ([`Raw`]); numbers that are not used in arithmetic keep their text.
 //! Nothing here knows the filter language.
 //!
 //! Code that walks documents (comparing or merging them, say) finds an object's members in their order ([`Value::as_object`],
@@ -10,11 +10,11 @@
 //! text. It builds new ones from clones, which keep what they were read from:
 //!
 //! - A number of a document that is not a plain integer of up to 15 digits is a [`Value::Literal`] with its very text, `1.10`
-//!   or `12345678901234567890123`, and is written so. `==` finds `1.10` and `1.1` equal; who wants to know whether the text
-//!   changed compares the literals' texts.
-//! - A string is its content: `"\u00e9"` and `"é"` are the same value. What nobody changed is written as it was read only
-//!   where it was written as the writer writes it; other escapes become the writer's.
-//! - An array or object that nobody looked into is a [`Value::Raw`], and [`Raw::as_str`] is its text: equal texts are equal
+//!   or `12345678901234567890123`, and is written so. `==` finds `1.10` and `1.1` equal; to find out whether the text
+//!   changed, compare the literals' texts.
+//! - A string is its content: `"\u00e9"` and `"é"` are the same value. An unchanged string is written as it was read only
+//!   if it had the writer's own form; other escape sequences are normalised.
+//! - An array or object that has not been looked into is a [`Value::Raw`], and [`Raw::as_str`] is its text: equal texts are equal
 //!   values.
 //!
 //! ```
@@ -72,7 +72,7 @@ pub enum Value {
     String(Str),
     Array(Array),
     Object(Rc<Map>),
-    /// An array or object of a document that nobody has looked into yet.
+    /// An array or object of a document that has not been looked into yet.
     Raw(Rc<Raw>),
 }
 
@@ -178,7 +178,7 @@ impl Value {
         }
     }
 
-    /// The elements, copied only if somebody else holds them too.
+    /// The elements, copied only if they have another owner.
     pub fn into_items(self) -> Result<Vec<Self>, Self> {
         match self.opened() {
             Self::Array(a) => Ok(a.into_vec()),

@@ -230,7 +230,7 @@ fn place(index: f64, len: usize) -> Option<usize> {
     (i >= 0.0).then_some(i as usize)
 }
 
-/// The start and end of a slice given as an object. Either may be null; one that is missing is no bound at all.
+/// The start and end of a slice given as an object. Either may be null; a missing one means no bound.
 pub fn slice_bounds(key: &Value) -> (Option<Value>, Option<Value>) {
     let field = |name| key.as_object().and_then(|o| o.get(name)).cloned().or(Some(Value::Bool(false)));
     (field("start"), field("end"))

@@ -1,4 +1,4 @@
-//! From checked text to values, one level at a time: what is below stays text until somebody looks inside.
+//! From checked text to values, one level at a time: deeper levels stay text until they are looked into.
 
 use super::{Array, Map, Raw, Str, Text, Value};
 use crate::json::{TextLayout, end_of_string, unescape};

@@ -1,6 +1,6 @@
 //! Strings of a value: short ones owned, others a slice of a text, mostly of the document they were read from.
 //!
-//! A slice keeps the whole text alive and costs no copy; both are cheap to clone. A string that nobody else holds grows in
+//! A slice keeps the whole text alive and costs no copy; both are cheap to clone. A string with a single owner grows in
 //! place, so that building one by many additions takes linear time.
 
 use crate::json::TextLayout;
@@ -29,7 +29,7 @@ pub struct Text {
     text: String,
     layout: TextLayout,
     depth: u32,
-    /// Whether all of it is ASCII, once somebody has asked: then places are found without counting.
+    /// Whether all of it is ASCII, once that has been determined: then positions are found without counting.
     ascii: Cell<Option<bool>>,
 }
 
@@ -78,7 +78,7 @@ impl Str {
         }
     }
 
-    /// Adds to the end; in place if nobody else holds the text.
+    /// Appends; in place if this is the only owner of the text.
     pub fn push_str(&mut self, more: &str) {
         let len = self.len() + more.len();
         if let Self::Slice { text, end, .. } = self {

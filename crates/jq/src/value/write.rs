@@ -1,6 +1,6 @@
 //! From values to text, laid out as jq 1.8 lays it out.
 //!
-//! Slices of a document that already look like that are copied; others are laid out anew while
+//! Slices of a document that already look like that are copied; others are laid out again while
 //! they are read, without a tree.
 
 use super::{Raw, Value, number};
@@ -50,7 +50,7 @@ pub(crate) fn check_depth(value: &Value) -> io::Result<()> {
     Ok(())
 }
 
-/// A string with its quotes, as it stands in a document.
+/// A string with its quotes, as in a document.
 pub(crate) fn string_text(s: &str) -> Vec<u8> {
     let mut writer =
         Writer { layout: Layout::default(), kept_numbers: true, buffer: Vec::new(), out: None, failed: None };
