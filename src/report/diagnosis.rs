@@ -1,7 +1,7 @@
 //! What the doctor has found, in lines and as JSON.
 
 use super::{
-    Console,
+    Console, table,
     terminal::{Color, Terminal},
 };
 use crate::{
@@ -10,7 +10,10 @@ use crate::{
 };
 use memlatch_os::paths::shown;
 use serde_json::{Value, json};
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 /// 1 if something has to be mended.
 pub fn tell(diagnosis: &Diagnosis, console: &Console) -> Result<u8, Failure> {
@@ -36,14 +39,24 @@ fn mark(level: Level) -> (&'static str, Color) {
 fn print(out: &mut dyn Write, findings: &Findings, terminal: Option<&Terminal>) -> io::Result<()> {
     for finding in &findings.0 {
         let (mark, color) = mark(finding.level);
-        let painted = terminal.map_or_else(|| mark.to_owned(), |terminal| terminal.paint(Some(color), mark));
-        write!(out, "{painted} {}", finding.what)?;
-        if let Some(place) = &finding.place {
-            write!(out, ": {}", shown(place))?;
-        }
-        writeln!(out)?;
-        if let Some(remedy) = &finding.remedy {
-            writeln!(out, "  remedy: {remedy}")?;
+        let place = |show: &dyn Fn(&Path) -> String| match &finding.place {
+            Some(place) => format!("{}: {}", finding.what, show(place)),
+            None => finding.what.clone(),
+        };
+        let remedy = finding.remedy.as_ref().map(|remedy| format!("remedy: {remedy}"));
+        let Some(terminal) = terminal else {
+            writeln!(out, "{mark} {}", place(&|path| shown(path)))?;
+            remedy.map_or(Ok(()), |remedy| writeln!(out, "  {remedy}"))?;
+            continue;
+        };
+        // A terminal breaks lines in the middle of a word.
+        let width = terminal.size().columns;
+        let mut lines = table::folded(&format!("{mark} {}", place(&|path| terminal.path(path))), width, 2).into_iter();
+        let first = lines.next().unwrap_or_default();
+        writeln!(out, "{}{}", terminal.paint(Some(color), mark), &first[mark.len()..])?;
+        lines.try_for_each(|line| writeln!(out, "{line}"))?;
+        if let Some(remedy) = remedy {
+            table::folded(&format!("  {remedy}"), width, 4).iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
     let counted = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });

@@ -120,7 +120,7 @@ pub fn watch(look: &mut dyn FnMut() -> Result<Locks, Failure>, console: &Console
 
 /// The table for a terminal, in lines of at most this width.
 fn table(locks: &Locks, terminal: &Terminal, width: usize) -> Vec<String> {
-    let title = format!("Current locks in: {}", shown(&locks.folder));
+    let title = format!("Current locks in: {}", terminal.path(&locks.folder));
     let mut lines = vec![table::shortened(&title, Shorten::Middle(0), width), String::new()];
     if locks.sightings.is_empty() {
         lines.push(table::shortened("No locks found", Shorten::End(0), width));
@@ -130,7 +130,7 @@ fn table(locks: &Locks, terminal: &Terminal, width: usize) -> Vec<String> {
     for sighting in &locks.sightings {
         let mut next = Some(sighting);
         while let Some(sighting) = next {
-            rows.push(row(sighting, &locks.waiters));
+            rows.push(row(sighting, &locks.waiters, terminal));
             next = sighting.inside.as_deref();
         }
     }
@@ -138,19 +138,20 @@ fn table(locks: &Locks, terminal: &Terminal, width: usize) -> Vec<String> {
     lines
 }
 
-fn row(sighting: &Sighting, waiters: &Waiters) -> Vec<Cell> {
+fn row(sighting: &Sighting, waiters: &Waiters, terminal: &Terminal) -> Vec<Cell> {
     let info = sighting.info.as_ref();
     let known = |text: Option<String>| Cell::plain(text.unwrap_or_else(|| "-".to_owned()));
     let depth = sighting.level.depth as usize;
     let target = match info.and_then(|info| info.target.as_deref()) {
         _ if depth > 0 => format!("{}└ inside", "  ".repeat(depth - 1)),
-        Some(target) => shown(target),
+        Some(target) => terminal.path(target),
         // A script does not record what it has locked.
         None => format!("lock {}…", &sighting.id.as_str()[..8]),
     };
     let color = match sighting.state {
         State::Alive => Color::Green,
-        State::Dead(_) => Color::Red,
+        // Nothing needs to be done: the next to lock the file takes it over.
+        State::Dead(_) => Color::Faint,
         State::Unknown(_) => Color::Yellow,
     };
     vec![

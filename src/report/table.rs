@@ -134,6 +134,25 @@ pub fn shortened(text: &str, how: Shorten, room: usize) -> String {
     beginning.chars().chain([ELLIPSIS]).chain(end.into_iter().rev()).collect()
 }
 
+/// The text in lines of `width` cells, broken at spaces; what follows the first line is indented. A word that is longer than
+/// a line stays whole, so that a path can be copied.
+pub fn folded(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let leading = text.len() - text.trim_start().len();
+    for word in text.trim_start().split(' ') {
+        let line = lines.last_mut().expect("there is a line from the start");
+        if line.is_empty() {
+            *line = " ".repeat(leading) + word;
+        } else if cells(line) + 1 + cells(word) <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(" ".repeat(indent) + word);
+        }
+    }
+    lines
+}
+
 /// The first characters that fit.
 fn within(chars: impl Iterator<Item = char>, room: usize) -> Vec<char> {
     let mut used = 0;
@@ -185,5 +204,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn folded_lines_break_at_spaces_and_leave_paths_whole() {
+        assert_eq!(folded("[OK] one two three", 12, 2), ["[OK] one two", "  three"]);
+        assert_eq!(folded("  at /a/long/path", 8, 4), ["  at", "    /a/long/path"]);
+        assert_eq!(folded("fits", 4, 2), ["fits"]);
     }
 }

@@ -3,8 +3,12 @@
 
 use super::{Raw, stdout};
 use crate::settings::Settings;
+use memlatch_os::paths::shown;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
 
 /// The size if a terminal does not report its size.
 const USUAL: Size = Size { columns: 80, rows: 24 };
@@ -58,12 +62,17 @@ pub struct Size {
 pub struct Terminal {
     colored: bool,
     redraws: bool,
+    home: Option<PathBuf>,
 }
 
 impl Terminal {
     /// The terminal, if standard output goes to one.
     pub fn on_stdout(settings: &Settings) -> Option<Self> {
-        let terminal = || Terminal { colored: settings.wants_color(), redraws: settings.terminal_is_able() };
+        let terminal = || Terminal {
+            colored: settings.wants_color(),
+            redraws: settings.terminal_is_able(),
+            home: settings.home().map(Path::to_owned),
+        };
         stdout().is_terminal().then(terminal)
     }
 
@@ -80,6 +89,17 @@ impl Terminal {
     /// Whether the screen can be redrawn: a dumb terminal only appends lines.
     pub fn redraws(&self) -> bool {
         self.redraws
+    }
+
+    /// A path as people write it: with `~` for the home directory, which a shell takes as well.
+    pub fn path(&self, path: &Path) -> String {
+        let below_home =
+            self.home.as_deref().filter(|home| home.has_root()).and_then(|home| path.strip_prefix(home).ok());
+        match below_home {
+            Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+            Some(rest) => format!("~/{}", shown(rest)),
+            None => shown(path),
+        }
     }
 
     /// Text in a colour, if colour is wanted here.

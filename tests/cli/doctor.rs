@@ -468,6 +468,21 @@ fn doctor_colours_its_labels_only_on_a_terminal() {
     assert!(!told.contains('\u{1b}'), "{told:?}");
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn doctor_breaks_its_lines_between_words_and_shortens_paths_below_the_home_directory() {
+    if !available("script") {
+        return;
+    }
+    let sandbox = healthy();
+    let line = "stty cols 50; memlatch doctor nowhere.json";
+    let call = sandbox.call(["script", "--quiet", "--return", "--command", line, "/dev/null"]);
+    let told = call.env("NO_COLOR", "1").ends(1).stdout().replace('\r', "");
+    assert!(told.contains("\n  ~/notes/aiconfig/.locks\n"), "{told}");
+    let long = |line: &str| line.chars().count() > 50 && line.trim_start().contains(' ');
+    assert!(!told.lines().any(long), "{told}");
+}
+
 /// Between real machines `tests/nfs/run` plays both sides.
 #[test]
 fn on_a_disk_of_its_own_a_machine_shows_nothing_to_another() {
