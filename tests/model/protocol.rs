@@ -118,7 +118,7 @@ impl Protocol {
         }
     }
 
-    /// `Turn::OuterEnded`.
+    /// `Attempt::OuterEnded`.
     fn gone(&self, p: &mut Process) {
         let at = p.at as usize;
         p.guards[at] = CLOSED;
@@ -164,7 +164,7 @@ impl Protocol {
         p.go(Step::OpenGuard);
     }
 
-    /// `Turn::Inside`, all the way up to `base`.
+    /// `Attempt::Inside`, all the way up to `base`.
     fn inside(&self, p: &mut Process) {
         match p.errand {
             Errand::Enter | Errand::Pass => {
