@@ -127,7 +127,7 @@ def calamities(world):
 
 def storm(world):
     hosts = list(world.hosts.values())
-    storm = Storm(hosts, world.document(), 22 * world.scale)
+    storm = Storm(hosts, world.document(), 14 * world.scale)
     played = []
 
     def break_things(goes_on):

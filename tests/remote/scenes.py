@@ -4,6 +4,7 @@ import buckets
 import etcd_faults
 import etcd_locks
 import etcd_plain
+import manual
 
 ALL = {
     "documents": etcd_plain.documents,
@@ -15,6 +16,7 @@ ALL = {
     "passwords": etcd_plain.passwords,
     "proxy": etcd_plain.proxy,
     "answers that are lost": etcd_faults.lost_answers,
+    "one node by the page": manual.one_node,
     "full store": etcd_plain.full_store,
     "locks": etcd_locks.locks,
     # Those that spend their time waiting do so together.
