@@ -38,7 +38,11 @@ enum Local<'s> {
         called: bool,
     },
     Variable(&'s str),
-    Label(&'s str),
+    Label {
+        name: &'s str,
+        /// how many places break to it
+        breaks: usize,
+    },
 }
 
 /// The text that a term belongs to, and the names in scope.
@@ -280,16 +284,22 @@ impl<'s> Linker<'s> {
             }
             Term::BinOp(l, op, r) => self.operation(*l, op, *r, scope)?,
             Term::Label(name, body) => {
-                scope.locals.push(Local::Label(name));
-                let body = self.boxed(*body, scope)?;
-                scope.locals.pop();
-                Term::Label(Word::Text(name), body)
+                scope.locals.push(Local::Label { name, breaks: 0 });
+                let body = self.term(*body, scope)?;
+                match scope.locals.pop() {
+                    Some(Local::Label { breaks: 1, .. }) => order::label(Word::Text(name), body),
+                    _ => Term::Label(Word::Text(name), Box::new(body)),
+                }
             }
             Term::Break(name) => {
-                let known = |l: &Local<'s>| matches!(l, Local::Label(n) if *n == name);
-                if !scope.locals.iter().any(known) {
+                let known = scope.locals.iter_mut().rev().find_map(|local| match local {
+                    Local::Label { name: n, breaks } if *n == name => Some(breaks),
+                    _ => None,
+                });
+                let Some(breaks) = known else {
                     return self.fail(scope, name, format!("$*label-{} is not defined", &name[1..]));
-                }
+                };
+                *breaks += 1;
                 Term::Break(Word::Text(name))
             }
             Term::Fold(name, source, pattern, args) => self.fold(name, *source, pattern, args, scope)?,

@@ -187,3 +187,26 @@ pub fn fold<'s>(
     };
     Term::Fold(name, Box::new(source), pattern, args)
 }
+
+/// `label $name | body`, where one place breaks to it. `label $out | f | ., break $out` is how `first(f)` used to be
+/// written, and is still found in programs.
+pub fn label<'s>(name: Word<'s>, body: Linked<'s>) -> Linked<'s> {
+    match before_break(body) {
+        Ok(many) => call(&control::FIRST, vec![many]),
+        Err(body) => Term::Label(name, Box::new(body)),
+    }
+}
+
+/// What stands before a last `., break $name`; the term itself if it does not end so.
+fn before_break(term: Linked<'_>) -> Result<Linked<'_>, Linked<'_>> {
+    match term {
+        Term::BinOp(l, BinaryOp::Pipe(None), r) => match *r {
+            Term::BinOp(id, BinaryOp::Comma, end) if matches!((&*id, &*end), (Term::Id, Term::Break(_))) => Ok(*l),
+            r => match before_break(r) {
+                Ok(r) => Ok(pipe(*l, r)),
+                Err(r) => Err(pipe(*l, r)),
+            },
+        },
+        other => Err(other),
+    }
+}
