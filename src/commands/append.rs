@@ -34,11 +34,11 @@ pub fn run(request: &Update, filter: &FilterSpec, context: Context<'_>) -> Resul
     // The lines are complete before the lock is taken.
     let new = new_lines(request, filter, &rule, context)?;
     let target = resolve(&request.file)?;
-    if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
-        return Err(missing(&target, START_IT));
-    }
-    // With a condition, what is missing has changed.
-    if request.expected.is_none() {
+    // With a condition, a missing file counts as changed.
+    if refuse_special(&target)?.is_none() && request.expected.is_none() {
+        if seed.is_none() {
+            return Err(missing(&target, START_IT));
+        }
         refuse_missing_directory(&target)?;
     }
     let claim = Claim { kind: Kind::Update, command: own_command(context.settings), client: request.client.clone() };

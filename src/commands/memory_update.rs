@@ -62,11 +62,11 @@ fn update(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
     }
     let seed = request.create.as_deref().map(|json| form.seed(json)).transpose()?;
     let target = resolve(&request.file)?;
-    if refuse_special(&target)?.is_none() && seed.is_none() && request.expected.is_none() {
-        return Err(missing(&target, START_IT));
-    }
-    // With a condition, what is missing has changed.
-    if request.expected.is_none() {
+    // With a condition, a missing file counts as changed.
+    if refuse_special(&target)?.is_none() && request.expected.is_none() {
+        if seed.is_none() {
+            return Err(missing(&target, START_IT));
+        }
         refuse_missing_directory(&target)?;
     }
     let claim = Claim { kind: Kind::Update, command: own_command(context.settings), client: request.client.clone() };

@@ -63,13 +63,15 @@ pub fn resolve(file: &Path) -> Result<Target, Failure> {
 
 /// Refuses to create a file where there is no directory: one that is made for a mistyped path would hide the mistake.
 pub fn refuse_missing_directory(target: &Target) -> Result<(), Failure> {
-    match target.path.parent() {
-        Some(directory) if !directory.exists() => Err(Failure::failed(format!(
+    let Some(directory) = target.path.parent() else { return Ok(()) };
+    match std::fs::metadata(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::failed(format!(
             "cannot create '{}': there is no directory '{}'; look at the path, or make it: mkdir -p {}",
             shown(&target.given),
             shown(directory),
             quoted(directory),
         ))),
+        // Whatever else is wrong shows when it is opened.
         _ => Ok(()),
     }
 }
