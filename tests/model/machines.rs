@@ -96,7 +96,10 @@ struct World {
 enum Action {
     Step(usize),
     /// A request arrives, and its answer too unless it is lost.
-    Arrive { request: usize, is_heard: bool },
+    Arrive {
+        request: usize,
+        is_heard: bool,
+    },
     /// The machine stops waiting for an answer and sends the request again, or gives up.
     HearNothing(usize),
     /// Nothing was heard of a holder for too long.
@@ -148,13 +151,16 @@ impl Engine {
                 machine.attempt += 1;
                 machine.answer = None;
                 machine.phase = Phase::Await;
-                let request = Request { machine: i, id: own, attempt: machine.attempt, seen: machine.seen, hold: machine.hold };
+                let request =
+                    Request { machine: i, id: own, attempt: machine.attempt, seen: machine.seen, hold: machine.hold };
                 world.under_way.push(request);
                 world.under_way.sort();
             }
             Phase::Await => match machine.answer.take() {
                 Some(Answer::Done) => self.finish(world, i),
-                Some(Answer::Changed { is_on_list: true, .. }) if self.safeguards.list_of_writes => self.finish(world, i),
+                Some(Answer::Changed { is_on_list: true, .. }) if self.safeguards.list_of_writes => {
+                    self.finish(world, i)
+                }
                 Some(Answer::Changed { hold_is_lost: true, .. }) if machine.role == Role::With => {
                     machine.phase = Phase::Refused;
                 }
@@ -274,9 +280,11 @@ impl Model for Engine {
                 world.document.iter().enumerate().all(|(at, id)| !world.document[..at].contains(id))
             }),
             Property::always(KEPT, |_, world: &World| {
-                world.machines.iter().enumerate().all(|(i, machine)| {
-                    (0..machine.write).all(|write| world.document.contains(&id(i, write)))
-                })
+                world
+                    .machines
+                    .iter()
+                    .enumerate()
+                    .all(|(i, machine)| (0..machine.write).all(|write| world.document.contains(&id(i, write))))
             }),
             Property::always(NOTHING, |_, world: &World| {
                 let refused = |(i, machine): (usize, &Machine)| {
@@ -331,5 +339,24 @@ fn without_one_of_its_safeguards_a_promise_breaks() {
             checker.discovery(promise).is_some()
         });
         assert!(broken, "without {name} '{promise}' still holds");
+    }
+}
+
+/// The table of safeguards in `docs/model.md`, against the code.
+#[test]
+fn the_safeguards_are_those_of_the_code() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("a file of the project");
+    let files = ["crates/remote/src/engine.rs", "crates/remote/src/etcd/documents.rs", "src/remote/session.rs"];
+    let code: String = files.iter().map(|path| read(path)).collect();
+    let page = read("docs/model.md");
+    let table = page.split("\n## ").nth(1).expect("the part on machines");
+    let cells = table.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(2));
+    let functions: Vec<&str> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|name| name.contains("::")).collect();
+    assert!(functions.len() >= 4, "{functions:?}");
+    for function in functions {
+        let name = function.rsplit("::").next().expect("a last part");
+        assert!(code.contains(&format!("fn {name}(")), "the code has no '{function}'");
     }
 }

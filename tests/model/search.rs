@@ -105,9 +105,11 @@ fn no_sequence_of_steps_is_circular() {
 fn the_steps_are_those_of_the_code() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("a file of the project");
-    let names = ["contend", "contend/clearing", "ending", "folder", "guard", "holder", "lease", "census", "lib"].map(|name| format!("crates/lock/src/{name}.rs"));
+    let names = ["contend", "contend/clearing", "ending", "folder", "guard", "holder", "lease", "census", "lib"]
+        .map(|name| format!("crates/lock/src/{name}.rs"));
     let code: String = names.iter().map(|name| read(name)).chain([read("crates/os/src/lib.rs")]).collect();
-    let table = read("docs/model.md");
+    let page = read("docs/model.md");
+    let table = page.split("\n## ").next().expect("what stands before the first heading");
     let words = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let mut steps = BTreeSet::new();
     for row in table.lines().filter(|line| line.starts_with("| `")) {
