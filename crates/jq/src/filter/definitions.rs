@@ -11,7 +11,6 @@ pub static BUILTINS: &[Builtin] = &[
     defined("not", &[], "def not: if . then false else true end;").gives(Count::One),
     SELECT,
     defined("recurse", &[Filter, Filter], "def recurse(f; cond): recurse(f | select(cond));").leads(Leads::Somewhere),
-    defined("repeat", &[Filter], "def repeat(f): def r: f, r; r;").leads(Leads::Somewhere),
     defined("while", &[Filter, Filter], "def while(cond; update): def r: if cond then ., (update | r) else empty end; r;").leads(Leads::Somewhere),
     defined("until", &[Filter, Filter], "def until(cond; update): def r: if cond then . else update | r end; r;").leads(Leads::Somewhere),
     defined("range", &[Value], "def range($upto): $upto as $u | 0 as $z | range_between($z; $u);"),

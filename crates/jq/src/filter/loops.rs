@@ -23,6 +23,7 @@ pub static BUILTINS: &[Builtin] = &[
     any("tostream", &[], |cv| Box::new(events(cv.1))),
     any("fromstream", &[Param::Filter], from_stream),
     DESCEND,
+    leading("repeat", &[Param::Filter], repeat),
     leading("recurse", &[Param::Filter], recurse).leads(super::builtin::Leads::AlongLast),
 ];
 
@@ -41,6 +42,18 @@ pub const DESCEND: Builtin = leading("recurse", &[], || {
         })
     })
 });
+
+/// The outputs of a filter for the same input, again and again.
+fn repeat() -> Native<Engine> {
+    Native::<Engine>::new(|mut cv: Cv<'_>| {
+        let (f, ctx) = cv.0.pop_fun();
+        Box::new(std::iter::repeat_with(move || f.run((ctx.clone(), cv.1.clone()))).flatten())
+    })
+    .with_paths(|mut cv| {
+        let (f, ctx) = cv.0.pop_fun();
+        Box::new(std::iter::repeat_with(move || f.paths((ctx.clone(), cv.1.clone()))).flatten())
+    })
+}
 
 fn recurse() -> Native<Engine> {
     Native::<Engine>::new(|mut cv: Cv<'_>| {
