@@ -1,8 +1,8 @@
 //! `memory-update --append`: lines for a file of JSON Lines, added at its end under its lock. The rest is not written again.
 
 use super::{
-    Context, condition, filtering, form::Form, give_back, lock_folder, missing, own_command, refuse_missing_directory,
-    refuse_special, resolve, rule::Rule, writing::Writer,
+    Context, condition, filtering, form::Form, give_back, lock_folder, missing, own_command, refuse_missing, resolve,
+    rule::Rule, writing::Writer,
 };
 use crate::{
     document::lines::{self, Tail},
@@ -34,13 +34,7 @@ pub fn run(request: &Update, filter: &FilterSpec, context: Context<'_>) -> Resul
     // The lines are complete before the lock is taken.
     let new = new_lines(request, filter, &rule, context)?;
     let target = resolve(&request.file)?;
-    // With a condition, a missing file counts as changed.
-    if refuse_special(&target)?.is_none() && request.expected.is_none() {
-        if seed.is_none() {
-            return Err(missing(&target, START_IT));
-        }
-        refuse_missing_directory(&target)?;
-    }
+    refuse_missing(&target, request, START_IT)?;
     let claim = Claim { kind: Kind::Update, command: own_command(context.settings), client: request.client.clone() };
     let guard = lock::exclusive(&lock_folder(context)?, &target, &claim, request.wait, context.sink.observer())?;
     let directory = replace::open_directory(&target.path)?;

@@ -3,7 +3,7 @@
 use super::{
     Context, append, condition, filtering,
     form::{self, Form},
-    give_back, lock_folder, missing, no_stack, own_command, refuse_missing_directory, refuse_special, resolve,
+    give_back, lock_folder, missing, no_stack, own_command, refuse_missing, resolve,
     rule::Rule,
     writing::{Writer, tell_of_other_names},
 };
@@ -62,13 +62,7 @@ fn update(request: &Update, context: Context<'_>) -> Result<Outcome, Failure> {
     }
     let seed = request.create.as_deref().map(|json| form.seed(json)).transpose()?;
     let target = resolve(&request.file)?;
-    // With a condition, a missing file counts as changed.
-    if refuse_special(&target)?.is_none() && request.expected.is_none() {
-        if seed.is_none() {
-            return Err(missing(&target, START_IT));
-        }
-        refuse_missing_directory(&target)?;
-    }
+    refuse_missing(&target, request, START_IT)?;
     let claim = Claim { kind: Kind::Update, command: own_command(context.settings), client: request.client.clone() };
     let guard = lock::exclusive(&lock_folder(context)?, &target, &claim, request.wait, context.sink.observer())?;
     let directory = replace::open_directory(&target.path)?;

@@ -28,6 +28,7 @@ use crate::{
         target::{Elsewhere, Target},
     },
     refusal::Missing,
+    request::Update,
     settings::{self, Settings},
     sink::{Note, Sink},
 };
@@ -61,8 +62,20 @@ pub fn resolve(file: &Path) -> Result<Target, Failure> {
     })
 }
 
+/// Refuses to update what is missing or not a plain file. `remedy` is what to do about a missing one; if it is to be created,
+/// only its directory has to be there. With a condition, a missing file counts as changed.
+pub fn refuse_missing(target: &Target, request: &Update, remedy: &'static str) -> Result<(), Failure> {
+    if refuse_special(target)?.is_some() || request.expected.is_some() {
+        return Ok(());
+    }
+    match request.create {
+        None => Err(missing(target, remedy)),
+        Some(_) => refuse_missing_directory(target),
+    }
+}
+
 /// Refuses to create a file where there is no directory: one that is made for a mistyped path would hide the mistake.
-pub fn refuse_missing_directory(target: &Target) -> Result<(), Failure> {
+fn refuse_missing_directory(target: &Target) -> Result<(), Failure> {
     let Some(directory) = target.path.parent() else { return Ok(()) };
     match std::fs::metadata(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::failed(format!(
