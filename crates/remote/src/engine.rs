@@ -186,7 +186,11 @@ pub trait Engine {
     ) -> Result<Replaced, Error>;
 
     /// Whether the write of that id was made.
-    fn landed(&self, key: &str, id: &str, until: Moment) -> Result<Landed, Error>;
+    fn landed(&self, key: &str, id: &str, until: Moment) -> Result<Landed, Error> {
+        let seen = self.read(key, Wanted::Document, &Ladder::default(), until)?;
+        // Nothing is known of the time before it: only a list that nothing has left yet tells of all writes.
+        Ok(judge(id, &[], seen.version.known()))
+    }
 
     /// Removes a document and what is stored beside it, even if it is in use.
     fn remove(&self, key: &str, until: Moment) -> Result<(), Error>;

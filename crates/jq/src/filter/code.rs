@@ -5,7 +5,7 @@
 //! most of its cost (`benches/run language`, the rows under "Control"). `direct` finds such terms and compiles them; here is
 //! what they mean, which is what they mean to jaq-core.
 
-use super::places::update_at;
+use super::places::set_path;
 use super::stack;
 use crate::value::{self, Failure, Map, Value};
 use jaq_core::ops::{Cmp, Math};
@@ -130,9 +130,7 @@ impl<'c> Machine<'c> {
         self.locals.clear();
         outcome
     }
-}
 
-impl<'c> Machine<'c> {
     /// Evaluates code whose first local variable is at `frame`.
     fn eval(&mut self, code: &'c Code, frame: usize, input: Value) -> Outcome {
         let open = self.locals.len();
@@ -288,7 +286,7 @@ impl<'c> Machine<'c> {
         for key in &change.keys {
             keys.push(self.eval(key, frame, input.clone())?);
         }
-        replace(input, &keys, &mut |old| match change.how {
+        set_path(input, &keys, |old| match change.how {
             How::Set => Ok(by.clone()),
             How::Map => self.eval(&change.by, frame, old),
             How::Math(op) => calculate(op, old, by.clone()),
@@ -298,18 +296,5 @@ impl<'c> Machine<'c> {
 }
 
 fn calculate(op: Math, left: Value, right: Value) -> Outcome {
-    match op {
-        Math::Add => value::add(left, right),
-        Math::Sub => value::subtract(left, right),
-        Math::Mul => value::multiply(left, right),
-        Math::Div => value::divide(left, right),
-        Math::Rem => value::remainder(left, right),
-    }
-}
-
-fn replace(value: Value, keys: &[Value], f: &mut dyn FnMut(Value) -> Outcome) -> Outcome {
-    match keys {
-        [] => f(value),
-        [key, rest @ ..] => update_at(value, key, |old| replace(old, rest, f).map(Some)),
-    }
+    op.run(left, right).map_err(jaq_core::Error::into_val)
 }

@@ -106,9 +106,12 @@ impl<'s> Compiler<'s> {
     pub fn function(&mut self, number: usize, params: &[&'s str], body: &mut Linked<'s>) {
         // A filter as an argument may have any number of outputs.
         let of_values = params.iter().all(|param| param.starts_with('$'));
-        let inside = Inside { own: Some(number), locals: params.to_vec(), outer: None, size: 0 };
-        match of_values.then(|| self.compile(body, inside)).flatten() {
-            Some((code, _)) => self.codes.functions[number] = Some(code),
+        let mut inside = Inside { own: Some(number), locals: params.to_vec(), outer: None, size: 0 };
+        let code = if of_values { self.code(body, &mut inside) } else { None };
+        // A function can have no variables from around it; a term in it can.
+        self.refused.clear();
+        match code {
+            Some(code) => self.codes.functions[number] = Some(code),
             None => self.mark(body, true),
         }
         self.refused.clear();
@@ -238,11 +241,6 @@ impl<'s> Compiler<'s> {
         }));
         args.push(std::mem::take(term));
         *term = Term::Call(word, args);
-    }
-
-    fn compile(&mut self, term: &Linked<'s>, mut inside: Inside<'s>) -> Option<(Code, Inside<'s>)> {
-        let code = self.code(term, &mut inside)?;
-        Some((code, inside))
     }
 
     fn code(&mut self, term: &Linked<'s>, inside: &mut Inside<'s>) -> Option<Code> {

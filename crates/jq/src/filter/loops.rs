@@ -3,8 +3,7 @@
 
 use super::builtin::{Builtin, Param, any, give, leading, one};
 use super::engine::{Cv, Engine, Outputs};
-use super::paths::set_path;
-use super::places::{children, elements};
+use super::places::{children, elements, set_path};
 use super::values::length;
 use crate::value::{self, Failure, Value};
 use jaq_core::box_iter::{BoxIter, box_once};

@@ -5,7 +5,7 @@
 
 use super::builtin::{Builtin, Count, Outcome, Param, any, fail, fail_with, give, leading, one, plain, unary};
 use super::engine::{Cv, Engine, Outputs};
-use super::places::update_at;
+use super::places::{set_path, update_at};
 use crate::value::{self, Array, Failure, Map, Value};
 use jaq_core::Native;
 use jaq_core::box_iter::box_once;
@@ -151,28 +151,6 @@ pub fn get_path(value: &Value, path: &[Value]) -> Outcome {
 fn getpath(mut cv: Cv<'_>) -> Outputs<'_> {
     let path = cv.0.pop_var();
     give(path_items(&path).and_then(|path| get_path(&cv.1, path)))
-}
-
-/// Replaces what is at the end of a path.
-pub fn set_path<E: From<Failure>>(
-    value: Value,
-    path: &[Value],
-    f: impl FnOnce(Value) -> Result<Value, E>,
-) -> Result<Value, E> {
-    // The closure's type would grow with every level of the recursion.
-    let mut f = Some(f);
-    set_path_dyn(value, path, &mut |old| f.take().expect("called once, at the end")(old))
-}
-
-fn set_path_dyn<E: From<Failure>>(
-    value: Value,
-    path: &[Value],
-    f: &mut dyn FnMut(Value) -> Result<Value, E>,
-) -> Result<Value, E> {
-    match path {
-        [] => f(value),
-        [key, rest @ ..] => update_at(value, key, |old| set_path_dyn(old, rest, f).map(Some)),
-    }
 }
 
 /// The path from a trail that was gathered from its end.

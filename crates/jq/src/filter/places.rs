@@ -79,3 +79,25 @@ pub fn update_at<E: From<Failure>>(
         },
     }
 }
+
+/// Replaces what is at the end of a path.
+pub fn set_path<E: From<Failure>>(
+    value: Value,
+    path: &[Value],
+    f: impl FnOnce(Value) -> Result<Value, E>,
+) -> Result<Value, E> {
+    // The closure's type would grow with every level of the recursion.
+    let mut f = Some(f);
+    set_path_dyn(value, path, &mut |old| f.take().expect("called once, at the end")(old))
+}
+
+fn set_path_dyn<E: From<Failure>>(
+    value: Value,
+    path: &[Value],
+    f: &mut dyn FnMut(Value) -> Result<Value, E>,
+) -> Result<Value, E> {
+    match path {
+        [] => f(value),
+        [key, rest @ ..] => update_at(value, key, |old| set_path_dyn(old, rest, f).map(Some)),
+    }
+}

@@ -163,17 +163,6 @@ impl Engine for Cluster {
         }
     }
 
-    fn landed(&self, key: &str, id: &str, until: Moment) -> Result<Landed, Error> {
-        let seen = self.read(key, Wanted::Document, &Ladder::default(), until)?;
-        let known = seen.version.known();
-        Ok(match known.iter().any(|known| known == id) {
-            true => Landed::Yes,
-            // Only a list that nothing has left yet tells of all writes.
-            false if known.len() < KEPT_WRITES => Landed::No,
-            false => Landed::Forgotten,
-        })
-    }
-
     fn remove(&self, key: &str, until: Moment) -> Result<(), Error> {
         let steps = [wire::delete(key), wire::delete(&keys::writes(key))];
         self.ask("/v3/kv/txn", &json!({ "success": steps }), until).map(drop)

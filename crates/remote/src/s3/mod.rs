@@ -293,16 +293,6 @@ impl Engine for Bucket {
         }
     }
 
-    fn landed(&self, key: &str, id: &str, until: Moment) -> Result<Landed, Error> {
-        let seen = self.read(key, Wanted::Document, &Ladder::default(), until)?;
-        let known = seen.version.known();
-        Ok(match known.iter().any(|known| known == id) {
-            true => Landed::Yes,
-            false if known.len() < KEPT_WRITES => Landed::No,
-            false => Landed::Forgotten,
-        })
-    }
-
     fn remove(&self, key: &str, until: Moment) -> Result<(), Error> {
         match self.send("DELETE", key, &[], &[], until) {
             Ok(answer) if matches!(answer.status, 200 | 204 | 404) => Ok(()),
